@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Large zeroed arrays taken once at start, on huge pages where the kernel has them.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <type_traits>
+
+namespace whiteowl {
+
+// Whether the pages are touched at once: a live capture must not meet a page fault in a burst; a short file need not
+// pay for a table that it will not fill.
+enum class Prefault : bool { no, yes };
+
+class ZeroedMemory {
+ public:
+  // Throws std::bad_alloc.
+  ZeroedMemory(std::size_t size, Prefault prefault);
+  ZeroedMemory(const ZeroedMemory&) = delete;
+  ZeroedMemory& operator=(const ZeroedMemory&) = delete;
+  ~ZeroedMemory();
+  [[nodiscard]] void* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  void* mapping_ = nullptr;  // as mmap gave it
+  std::size_t mapped_ = 0;
+  void* data_ = nullptr;  // aligned to a huge page
+  std::size_t size_;
+};
+
+// An array of all-zero T: T must mean something useful when every octet is zero.
+template <typename T>
+  requires std::is_trivially_destructible_v<T> && std::is_trivially_copyable_v<T>
+class ZeroedArray {
+ public:
+  ZeroedArray(std::size_t count, Prefault prefault) : memory_{count * sizeof(T), prefault}, count_{count} {}
+  [[nodiscard]] T& operator[](std::size_t index) noexcept { return static_cast<T*>(memory_.data())[index]; }
+  [[nodiscard]] const T& operator[](std::size_t index) const noexcept { return static_cast<const T*>(memory_.data())[index]; }
+  [[nodiscard]] T* data() const noexcept { return static_cast<T*>(memory_.data()); }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] std::size_t octets() const noexcept { return memory_.size(); }
+
+ private:
+  ZeroedMemory memory_;
+  std::size_t count_;
+};
+
+}  // namespace whiteowl

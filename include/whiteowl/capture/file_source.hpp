@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets from a capture file: pcap (micro- and nanoseconds, either byte order) and pcapng (several sections and
+// interfaces), or standard input.  Reads with read() into one reused buffer and hands out frames in place.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "whiteowl/capture/source.hpp"
+
+namespace whiteowl {
+
+struct FileSettings {
+  std::string path;        // "-" = standard input
+  std::string bpf_filter;  // the meaning that libpcap gives it on files: tags are in the bytes
+};
+
+class FileSource final : public PacketSource {
+ public:
+  // Opens and reads the first header.  Throws StartError (exit 1) for a file that cannot be read, is no capture, or has
+  // a link type that is not decoded; (exit 78) for a filter that does not compile.
+  explicit FileSource(const FileSettings& settings);
+  ~FileSource() override;
+  [[nodiscard]] const FrameBatch& read() noexcept override;
+  [[nodiscard]] std::string failure() const override;
+  [[nodiscard]] const CaptureCounters& counters() const noexcept override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace whiteowl

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where packets come from: the interface at the near end of the street.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "whiteowl/base/counter.hpp"
+#include "whiteowl/packet/frame.hpp"
+
+namespace whiteowl {
+
+// What a source counts; written by the thread that calls read(), readable by any.
+struct CaptureCounters {
+  Counter packets_received;   // delivered to us by the kernel, or read from the file; the filtered ones of a file included
+  Counter octets_received;    // their wire octets
+  Counter packets_filtered;   // read from a file and refused by the filter (live, the kernel's filter refuses unseen)
+  Counter packets_dropped;    // lost by the kernel for want of ring space (PACKET_STATISTICS tp_drops)
+  Counter ring_freezes;       // times that the ring was full (tp_freeze_q_cnt)
+  Counter packets_cut;        // snapped below their wire length
+  Counter link_losses;        // times that the interface went down or away
+};
+
+class PacketSource {
+ public:
+  virtual ~PacketSource() = default;
+  // The next frames, waiting at most about 100 ms for them.  Frames are valid until the next read().  An empty batch
+  // still moves the watermark, if it has one.  After a batch with `end` set, read() is not called again.
+  // Never throws: a damaged file ends the batch stream and failure() says why.
+  [[nodiscard]] virtual const FrameBatch& read() noexcept = 0;
+  // The line for the user when the source ended for another reason than its natural end; else empty.
+  [[nodiscard]] virtual std::string failure() const { return {}; }
+  [[nodiscard]] virtual const CaptureCounters& counters() const noexcept = 0;
+  // Brings the counters up to the kernel's numbers.  Thread of read().
+  virtual void refresh_counters() noexcept {}
+};
+
+}  // namespace whiteowl

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// YAML file and command line into a Config.  Bad input: one line that names file, line, column, the key and the nearest
+// right one, thrown as StartError with its exit status; nothing has been started then.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "whiteowl/base/error.hpp"
+#include "whiteowl/config/config.hpp"
+
+namespace whiteowl {
+
+enum class Action : std::uint8_t { run, print_and_exit, list_interfaces, check_config };
+
+// What the command line asks for.
+struct Invocation {
+  Action action = Action::run;
+  std::string text;           // for print_and_exit: help, version, the effective settings, the fields
+  Config config;              // defaults, then file, then command line
+  std::string config_file;    // the file read; empty = none was there
+  std::string read_file;      // --read: a capture file, "-" = standard input; empty = live
+  std::string write_ipfix;    // --write-ipfix: a file (also in config.exporter.collectors as file://)
+  std::string counters_file;  // --counters
+  Duration duration{};        // --duration: stop after this; 0 = run on
+  bool output_given = false;  // --output was named
+};
+
+// The defaults of the table of options.
+[[nodiscard]] Config default_config();
+// `arguments` without the program's name.  Options take one dash or two.  Throws StartError.
+[[nodiscard]] Invocation parse_invocation(std::span<const char* const> arguments);
+// Reads `path` over the defaults, as a reload does.  Throws StartError.
+[[nodiscard]] Config load_config_file(const std::string& path);
+
+}  // namespace whiteowl

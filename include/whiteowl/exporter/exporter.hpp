@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Exporting Process (RFC 7011 2): drains the workers' queues into the outputs.
+// Promise: a slow or absent collector never makes a worker wait; what could not be sent is counted, with its packets.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "whiteowl/base/counter.hpp"
+#include "whiteowl/base/spsc_queue.hpp"
+#include "whiteowl/base/time.hpp"
+#include "whiteowl/exporter/output.hpp"
+#include "whiteowl/exporter/settings.hpp"
+#include "whiteowl/flow/sink.hpp"
+#include "whiteowl/ipfix/settings.hpp"
+
+namespace whiteowl {
+
+using RecordQueue = SpscQueue<FlowRecord>;
+
+// What became of the records.  Exactly one of sent and not_sent counts each record handed to the exporter: sent when
+// at least one output took it and did not lose it.
+struct ExportCounters {  // written by the exporter's thread, readable by any
+  Counter records_sent, packets_in_records_sent, octets_in_records_sent;
+  Counter records_not_sent, packets_in_records_not_sent, octets_in_records_not_sent;
+  Counter messages_sent, message_octets_sent;  // IPFIX Messages, all collectors
+  Counter messages_lost;                       // refused, no route, connection broken
+  Counter send_busy;                           // the socket had no room; tried again
+  Counter templates_sent;                      // (Options) Template Records
+  Counter sessions;                            // Transport Sessions begun
+};
+
+// What a worker could not put into its queue; written by the worker, readable by any.
+struct QueueCounters {
+  Counter records_not_sent, packets_in_records_not_sent, octets_in_records_not_sent;
+  Counter waits;  // a file reader waited for the exporter
+};
+
+// A worker's end of its queue.
+class QueueSink final : public RecordSink {
+ public:
+  // Live capture drops the record when the queue is full; a capture file can wait instead, and so can the last flush.
+  enum class WhenFull : std::uint8_t { drop, wait };
+  QueueSink(RecordQueue& queue, WhenFull when_full) noexcept : queue_{queue}, when_full_{when_full} {}
+  void put(const FlowRecord& record) noexcept override;
+  void set_when_full(WhenFull when_full) noexcept { when_full_ = when_full; }  // worker's thread
+  // From any thread: stop waiting, drop instead (a shutdown that takes too long).
+  void give_up_waiting() noexcept { give_up_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] const QueueCounters& counters() const noexcept { return counters_; }
+
+ private:
+  RecordQueue& queue_;
+  WhenFull when_full_;
+  std::atomic<bool> give_up_{false};
+  QueueCounters counters_;
+};
+
+// What the Options Records about the Metering Process say (RFC 7011 4.1, 4.2); filled by whoever owns the counters.
+struct ProcessStatistics {
+  std::uint64_t observed_flows = 0;    // observedFlowTotalCount 163
+  std::uint64_t ignored_packets = 0;   // ignoredPacketTotalCount 164: discarded by reason
+  std::uint64_t ignored_octets = 0;    // ignoredOctetTotalCount 165
+  std::uint64_t dropped_packets = 0;   // droppedPacketTotalCount 135: lost by the kernel
+  std::uint64_t not_sent_flows = 0, not_sent_packets = 0, not_sent_octets = 0;  // 166, 167, 168; queues and exporter together
+  Timestamp system_init{};             // systemInitTimeMilliseconds 160: start of the process
+  // One per capture interface: ingressInterface 10 and interfaceName 82.
+  std::vector<std::pair<std::uint32_t, std::string>> interfaces;
+};
+
+class Exporter {
+ public:
+  // Resolves the collectors and opens the files: throws StartError naming the collector.  `queues` outlive it.
+  // `statistics` is called on the exporter's thread each time the options are sent; may be empty.
+  Exporter(const ExporterSettings& settings, const IpfixSettings& ipfix, std::vector<RecordQueue*> queues,
+           std::function<ProcessStatistics()> statistics);
+  ~Exporter();
+
+  // Takes what the queues hold, at most a bounded share of each; true when something was done.
+  bool step(Timestamp now) noexcept;
+  // All queues are closed and empty and every output has sent what it could.
+  [[nodiscard]] bool finished(Timestamp now) noexcept;
+  // Gives up on what is left, counting it as not sent.
+  void abandon() noexcept;
+  [[nodiscard]] const ExportCounters& counters() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace whiteowl

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// How IPFIX Messages leave: the interface at the far end of the street.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "whiteowl/base/time.hpp"
+
+namespace whiteowl {
+
+enum class SendResult : std::uint8_t {
+  sent,  // the kernel or the file took it
+  busy,  // no room now: nothing was taken, try again later
+  lost,  // the message is gone (refused, no route, session broken): count it and go on
+};
+
+// One Transport Session after another (RFC 7011 2).  Used by the exporter's thread only.  Losing the collector is an
+// expected state, not an error.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  [[nodiscard]] virtual SendResult send(std::span<const std::uint8_t> message, Timestamp now) noexcept = 0;
+  // Reconnects, resolves names anew, reads pending socket errors.  Called a few times a second.
+  virtual void step(Timestamp now) noexcept = 0;
+  // Rises each time a new session begins: templates and options must be sent again, and over TCP the sequence starts at 0.
+  [[nodiscard]] virtual std::uint64_t session() const noexcept = 0;
+  // Octets of a Message at most (RFC 7011 10.3.3 for UDP; 65535 else).
+  [[nodiscard]] virtual std::size_t max_message() const noexcept = 0;
+  // Templates are repeated on UDP only (RFC 7011 8.1).
+  [[nodiscard]] virtual bool reliable() const noexcept = 0;
+  [[nodiscard]] virtual const std::string& name() const noexcept = 0;  // as the user wrote it
+};
+
+}  // namespace whiteowl

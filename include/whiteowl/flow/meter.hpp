@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Metering Process (RFC 7011 2) of one worker: batch in, Flow Records out.  The one function to read first.
+//
+// Stage by stage over the batch, so that the memory of all packets is on its way before the first is needed: decode
+// all; hash all and fetch the index; find all and fetch the entries; update all in order; export what is due.
+// Promise: the records are a pure function of the packets in their order; how they were cut into batches does not show.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "whiteowl/base/counter.hpp"
+#include "whiteowl/flow/settings.hpp"
+#include "whiteowl/flow/sink.hpp"
+#include "whiteowl/packet/decode.hpp"
+#include "whiteowl/packet/frame.hpp"
+#include "whiteowl/tcp/meter.hpp"
+
+namespace whiteowl {
+
+struct MeterCounters {  // written by the worker, readable by any thread
+  std::array<Counter, kDiscardCount> packets_discarded;  // by Discard
+  Counter packets_metered;       // counted in a flow
+  Counter octets_metered;        // their IP octets
+  Counter packets_in_table;      // in flows not yet exported
+  Counter conversations;         // in the table now
+  Counter conversations_total;   // ever begun
+  Counter records;               // handed to the sink
+  Counter evictions_half_open;   // table full: a conversation without an answer went
+  Counter evictions;             // table full: the longest idle went
+  Counter conversations_split;   // (reserved) directions that did not meet
+  Counter clock_steps_back;      // packet stamps that went back by more than a second
+};
+
+class Meter {
+ public:
+  // Takes all memory: throws std::bad_alloc.  `workers` divides max_flows and the SYN cache.
+  Meter(const FlowSettings& flow, const TcpSettings& tcp, const DecodeSettings& decode, std::uint32_t workers, RecordSink& sink);
+  Meter(Meter&&) noexcept;
+  ~Meter();
+
+  void observe(const FrameBatch& batch) noexcept;
+  // Exports everything with `reason` and empties the table.
+  void flush(FlowEndReason reason) noexcept;
+  // Timeouts may change while running; flows in the table follow from their next packet or look on.
+  void set_timeouts(Duration active, Duration inactive) noexcept;
+
+  [[nodiscard]] const MeterCounters& counters() const noexcept;
+  [[nodiscard]] const TcpCounters& tcp_counters() const noexcept;
+  [[nodiscard]] std::size_t memory_octets() const noexcept;  // reserved at start, all tables together
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace whiteowl

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// TCP performance of one conversation: round-trip times, retransmissions, windows, state.
+// Both directions live in one TcpConversation; a figure of direction D describes how D's destination behaves
+// (round-trip time) and what D's packets look like (repeats, windows).
+// Promise: no allocation, no lock, no clock; 288 octets a conversation; counters saturate; any bytes are safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "whiteowl/base/counter.hpp"
+#include "whiteowl/packet/packet.hpp"
+#include "whiteowl/tcp/conversation.hpp"
+#include "whiteowl/tcp/settings.hpp"
+
+namespace whiteowl {
+
+// The six fields of one direction and one interval, in host order.  0 round-trip times: no sample.
+struct TcpFields {
+  std::uint32_t min_rtt_us = 0;
+  std::uint32_t max_rtt_us = 0;
+  std::uint32_t avg_rtt_us = 0;
+  std::uint32_t retransmit_count = 0;  // segments
+  std::uint16_t min_tcp_window = 0;    // octets as in the header, not scaled
+  std::uint16_t max_tcp_window = 0;
+};
+
+struct TcpCounters {  // written by the worker, readable by any thread
+  Counter syn_cache_inserts, syn_cache_hits, syn_cache_misses, syn_cache_expired, syn_cache_evicted;
+  Counter invalid_segments;    // outside the window, ignored
+  Counter duplicate_packets;   // the same packet captured twice
+};
+
+enum class TcpVerdict : std::uint8_t {
+  counted,    // part of the conversation
+  duplicate,  // a captured copy: packets and octets count, nothing else moves
+  restart,    // belongs to a new incarnation: export the old records with reason 3, then call restart()
+};
+
+// One per worker; holds the worker's share of the SYN cache.
+class TcpMeter {
+ public:
+  explicit TcpMeter(const TcpSettings& settings, std::uint32_t workers);
+  TcpMeter(TcpMeter&&) noexcept;
+  ~TcpMeter();
+
+  // Observes a packet with packet.tcp set and packet.fragment not set.  `direction` (0 or 1) is the packet's in the
+  // conversation; `tuple_hash` is equal for both directions of a tuple and unlikely to be equal for two tuples.
+  // An all-zero conversation is a new one.
+  [[nodiscard]] TcpVerdict observe(TcpConversation& conversation, unsigned direction, const Packet& packet, std::uint64_t tuple_hash) noexcept;
+  // After TcpVerdict::restart and the export of the old records: forgets the old incarnation and observes the packet
+  // in the new one.
+  void restart(TcpConversation& conversation, unsigned direction, const Packet& packet, std::uint64_t tuple_hash) noexcept;
+  // A fragment of the conversation passed: sequence analysis must find its feet again at the next whole segment.
+  void observe_fragment(TcpConversation& conversation, unsigned direction) noexcept;
+  // The interval's figures of a direction; the interval begins anew, what outlives snapshots stays.
+  [[nodiscard]] TcpFields take(TcpConversation& conversation, unsigned direction) noexcept;
+
+  [[nodiscard]] const TcpCounters& counters() const noexcept;
+  [[nodiscard]] std::size_t memory_octets() const noexcept;  // reserved beside the conversations
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace whiteowl

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/base/memory.hpp"
+
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <new>
+
+namespace whiteowl {
+
+namespace {
+constexpr std::size_t kHugePage = std::size_t{2} << 20U;
+constexpr std::size_t kPage = 4096;
+}  // namespace
+
+ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault) : size_{size} {
+  // Small tables stay on small pages: rounding each up to 2 MiB would cost more than the misses it saves.
+  const std::size_t alignment = size >= kHugePage ? kHugePage : kPage;
+  mapped_ = ((size + alignment - 1) / alignment * alignment) + alignment;
+  mapping_ = ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping_ == MAP_FAILED) throw std::bad_alloc{};
+  const auto address = reinterpret_cast<std::uintptr_t>(mapping_);
+  data_ = reinterpret_cast<void*>((address + alignment - 1) / alignment * alignment);
+  if (alignment == kHugePage) ::madvise(data_, mapped_ - alignment, MADV_HUGEPAGE);  // a wish: kernels without it serve small pages
+  if (prefault == Prefault::yes) {
+    for (std::size_t at = 0; at < size; at += kPage) *(static_cast<volatile char*>(data_) + at) = 0;
+  }
+}
+
+ZeroedMemory::~ZeroedMemory() { ::munmap(mapping_, mapped_); }
+
+}  // namespace whiteowl

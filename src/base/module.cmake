@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+whiteowl_module(base SOURCES address.cpp fd.cpp memory.cpp nearest.cpp)

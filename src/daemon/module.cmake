@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+whiteowl_module(daemon SOURCES probe.cpp LINK base packet capture tcp flow ipfix exporter config PRIVATE_LINK spdlog::spdlog PkgConfig::LIBSYSTEMD Threads::Threads)
+add_executable(chompy-probe daemon/main.cpp)
+target_link_libraries(chompy-probe PRIVATE whiteowl_daemon)
+set_target_properties(chompy-probe PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
