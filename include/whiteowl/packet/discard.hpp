@@ -15,7 +15,7 @@ enum class Discard : std::uint8_t {
   truncated_link,     // cut off before the network header began
   truncated_ip,       // cut off inside the IP header, so that the addresses are not known
   bad_ip_version,     // the version nibble contradicts what the link header promised
-  bad_ip_header,      // IPv4 header length below 20
+  bad_ip_header,      // IPv4 header length below 20, or above the total length
   too_many_tags,      // more VLAN tags or MPLS labels than are walked
   unsupported_link,   // pcapng interface of a link type that is not decoded
   kCount

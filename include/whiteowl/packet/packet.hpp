@@ -21,7 +21,8 @@ struct Packet {
   const std::uint8_t* destination_mac = nullptr;      // 6 octets; null where the link has none (SLL)
   const std::uint8_t* source_address = nullptr;       // 4 or 16 octets, by ip_version
   const std::uint8_t* destination_address = nullptr;  // the same
-  const TcpHeader* tcp = nullptr;                     // the fixed header wholly captured, not a fragment; else null
+  // The fixed header wholly captured and inside the datagram, no data offset below 5, not a fragment; else null.
+  const TcpHeader* tcp = nullptr;
   std::uint32_t tcp_header_captured = 0;              // octets readable at tcp, options included, at most the header's length
   // IP octets (IPv4 total length; IPv6 40 + payload length, jumbo option followed): from the header, never from the
   // capture, but for a total length of 0 (segmentation offload), where the wire length less the link header stands in.
@@ -34,12 +35,13 @@ struct Packet {
   std::uint16_t customer_vlan_id = 0;  // second tag's 12 bits; 0 = none
   std::uint16_t ip_id = 0;             // IPv4 identification, host order; 0 for IPv6
   std::uint8_t ip_version = 0;         // 4 or 6
-  std::uint8_t protocol = 0;           // of the last header walked
+  std::uint8_t protocol = 0;           // of the last header walked, IPv6 extension headers and first fragments followed
   std::uint8_t traffic_class = 0;      // IPv4 TOS, IPv6 traffic class
   std::uint8_t ttl = 0;                // IPv4 TTL, IPv6 hop limit
   bool fragment = false;               // part of a fragmented datagram, the first part included
 
   static constexpr std::uint32_t kNoMplsLabel = 0xFFFFFFFF;
 };
+static_assert(sizeof(Packet) <= 128);  // two cache lines: a batch of them stays close
 
 }  // namespace whiteowl
