@@ -246,11 +246,9 @@ struct Meter::Impl {
     std::uint32_t victim = FlowTable::kNone;
     wheel.soonest(table, kEvictionLooks, [&](std::uint32_t index) {
       Flow& flow = table.flow(index);
-      if (flow.in_use == 0) return false;
-      wheel.schedule(table, index,
-                     std::max(next_deadline(flow), now + Duration{std::int64_t{1} << ExpiryWheel::kSlotBits}));
+      if (flow.in_use == 0) return;
+      wheel.schedule(table, index, std::min(next_deadline(flow), now + settings.active_timeout));
       if (victim == FlowTable::kNone || last_seen(flow) < last_seen(table.flow(victim))) victim = index;
-      return false;
     });
     // Every entry in use stands in the wheel, so there is one.
     if (victim != FlowTable::kNone) evict(victim, counters.evictions);

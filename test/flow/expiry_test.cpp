@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <set>
+#include <vector>
 
 using namespace whiteowl;
 using namespace std::chrono_literals;
@@ -35,7 +36,7 @@ TEST_CASE("a deadline beyond the horizon is met in several looks, and a jump ove
   wheel.schedule(table, 0, 10'000s);
   int looks = 0;
   bool met = false;
-  for (Duration now{}; now < 10'001s; now += 1s) {
+  for (Duration now{}; now < 10'002s; now += 1s) {
     wheel.advance(table, now, [&](std::uint32_t i) {
       ++looks;
       if (now < 10'000s)
@@ -46,7 +47,7 @@ TEST_CASE("a deadline beyond the horizon is met in several looks, and a jump ove
   }
   CHECK(met);
   CHECK(looks < 25);
-  wheel.schedule(table, 1, 10'002s);
+  wheel.schedule(table, 1, 10'003s);
   int again = 0;
   wheel.advance(table, 10'000'000s, [&](std::uint32_t) { ++again; });
   CHECK(again == 1);
@@ -57,11 +58,22 @@ TEST_CASE("the soonest come first and the look is bounded") {
   ExpiryWheel wheel{Prefault::no};
   for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s + i * 1s);
   std::vector<std::uint32_t> order;
-  CHECK_FALSE(wheel.soonest(table, 5, [&](std::uint32_t i) {
+  const auto put_back = [&](std::uint32_t i) {
     order.push_back(i);
-    return false;
-  }));
+    wheel.schedule(table, i, 1s + i * 1s);
+  };
+  wheel.soonest(table, 5, put_back);
   CHECK(order == std::vector<std::uint32_t>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("a look at part of a slot loses nothing of it") {
+  FlowTable table{100, false, Prefault::no};
+  ExpiryWheel wheel{Prefault::no};
+  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s);
+  wheel.soonest(table, 10, [&](std::uint32_t i) { wheel.schedule(table, i, 1s); });
+  std::set<std::uint32_t> seen;
+  wheel.advance(table, 2s, [&](std::uint32_t i) { seen.insert(i); });
+  CHECK(seen.size() == 100);
 }
 
 TEST_CASE("a queue of entries keeps their order through any number of turns") {

@@ -64,7 +64,7 @@ std::vector<Comparable> sorted(const std::vector<FlowRecord>& records) {
 }
 
 std::vector<FlowRecord> metered(std::span<const StoredFrame> frames, std::size_t batch, const FlowSettings& flow,
-                                const TcpSettings& tcp = {}) {
+                                const TcpSettings& tcp = {}, Timestamp end = {}) {
   MemorySource source{frames, batch};
   MemorySink sink;
   Meter meter{flow, tcp, {}, 1, sink};
@@ -72,6 +72,12 @@ std::vector<FlowRecord> metered(std::span<const StoredFrame> frames, std::size_t
     const FrameBatch& next = source.read();
     meter.observe(next);
     if (next.end) break;
+  }
+  if (end != Timestamp{}) {
+    FrameBatch last;
+    last.watermark = end;
+    last.has_watermark = true;
+    meter.observe(last);
   }
   meter.flush(FlowEndReason::forced_end);
   std::uint64_t discarded = 0;
@@ -139,7 +145,7 @@ TEST_CASE("one worker and four give the same records") {
       share[good ? directed_key(packet, false).key.hash({1, 2, 3}) % 4 : 0].push_back(frame);
     }
     for (const auto& part : share) {
-      const auto records = metered(part, 64, settings());
+      const auto records = metered(part, 64, settings(), {}, frames.back().time);  // the capture ends for all at once
       together.insert(together.end(), records.begin(), records.end());
     }
     CHECK(sorted(alone) == sorted(together));

@@ -48,19 +48,20 @@ class ExpiryWheel {
       while (at != 0) at = take(table, at, look);
     }
   }
-  // Calls look(index) for the entries that will be due next, until it returns true or `limit` were looked at.
+  // Calls look(index) for the `limit` entries that will be due next, or for all if there are fewer.  The entry stands
+  // in no slot then; look schedules it again.
   template <typename Look>
-  bool soonest(FlowTable& table, std::uint32_t limit, Look&& look) noexcept {
+  void soonest(FlowTable& table, std::uint32_t limit, Look&& look) noexcept {
     for (std::int64_t slot = current_; slot < current_ + kSlots && limit > 0; ++slot) {
       std::uint32_t& head = heads_[static_cast<std::size_t>(slot) & (kSlots - 1)];
-      for (; head != 0 && limit > 0; --limit) {
-        const std::uint32_t index = head - 1;
-        head = table.flow(index).next;
-        table.flow(index).scheduled = 0;
-        if (look(index)) return true;
-      }
+      std::uint32_t at = head;
+      head = 0;  // what look puts back into this slot is not looked at again
+      for (; at != 0 && limit > 0; --limit) at = take(table, at, look);
+      if (at == 0) continue;
+      std::uint32_t* end = &head;  // at most `limit` were put back, so the way to their end is short
+      while (*end != 0) end = &table.flow(*end - 1).next;
+      *end = at;
     }
-    return false;
   }
   [[nodiscard]] std::size_t memory_octets() const noexcept { return heads_.octets(); }
 
