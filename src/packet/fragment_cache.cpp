@@ -8,7 +8,8 @@ namespace whiteowl {
 
 FragmentCache::FragmentCache(std::uint32_t datagrams) : sets_(std::bit_ceil((datagrams + kWays - 1) / kWays)) {}
 
-FragmentCache::Key FragmentCache::key_of(const Packet& packet, std::uint32_t identification, std::uint8_t protocol) noexcept {
+FragmentCache::Key FragmentCache::key_of(const Packet& packet, std::uint32_t identification,
+                                         std::uint8_t protocol) noexcept {
   Key key;
   const std::size_t octets = packet.ip_version == 4 ? 4 : 16;
   std::memcpy(&key.addresses[0], packet.source_address, octets);
