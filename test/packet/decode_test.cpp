@@ -230,6 +230,35 @@ TEST_CASE("an extension header that is cut off keeps its own number") {
   CHECK(decode(cut(bytes, 54 + 16)).packet.protocol == 17);
 }
 
+TEST_CASE("nothing of the packet before shows in the next") {
+  const Bytes full =
+      eth().vlan(5).vlan(6).mpls(7).ip4("10.0.0.1", "10.0.0.2").tos(9).identification(8).tcp(1, 2).payload(4).bytes();
+  const Bytes part = eth().ip4("10.0.0.1", "10.0.0.2").fragment(0, true, 7).udp(1, 2).bytes();
+  const Bytes bare = raw().ip6("2001:db8::1", "2001:db8::2").protocol(50).payload(4).bytes();
+  Decoder decoder{DecodeSettings{}};
+  Packet packet;
+  const Frame frames[] = {frame_of(full), frame_of(part), frame_of(bare, LinkType::raw_ip)};
+  for (const Frame& frame : frames) REQUIRE(decoder.decode(frame, packet) == Discard::none);
+  CHECK(packet.frame == &frames[2]);
+  CHECK(packet.source_mac == nullptr);
+  CHECK(packet.destination_mac == nullptr);
+  CHECK(packet.tcp == nullptr);
+  CHECK(packet.tcp_header_captured == 0);
+  CHECK(packet.ip_octets == 44);
+  CHECK(packet.payload_octets == 0);
+  CHECK(packet.mpls_label == Packet::kNoMplsLabel);
+  CHECK(packet.source_port == 0);
+  CHECK(packet.destination_port == 0);
+  CHECK(packet.vlan_id == 0);
+  CHECK(packet.customer_vlan_id == 0);
+  CHECK(packet.ip_id == 0);
+  CHECK(packet.ip_version == 6);
+  CHECK(packet.protocol == 50);
+  CHECK(packet.traffic_class == 0);
+  CHECK(packet.ttl == 64);
+  CHECK_FALSE(packet.fragment);
+}
+
 TEST_CASE("a long row of extension headers ends the walk and still counts") {
   PacketBuilder builder = ip6();
   for (int i = 0; i < 100; ++i) builder.extension(60);

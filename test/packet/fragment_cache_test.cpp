@@ -101,6 +101,13 @@ TEST_CASE("ports are lent for thirty seconds of packet time, also when the stamp
   CHECK(decode_frame(decoder, later4(7), at(69s)).flow() == kWithout);
 }
 
+TEST_CASE("the earliest and the latest stamp there are lie too far apart") {
+  Decoder decoder{DecodeSettings{}};
+  CHECK(decode_frame(decoder, first4(7), at(Duration::min())).flow() == kWithPorts);
+  CHECK(decode_frame(decoder, later4(7), at(Duration::max())).flow() == kWithout);
+  CHECK(decode_frame(decoder, later4(7), at(Duration::min() + 30s)).flow() == kWithPorts);
+}
+
 TEST_CASE("a datagram that uses an identification again replaces the one before") {
   Decoder decoder{DecodeSettings{}};
   CHECK(decode_frame(decoder, first4(7)).flow() == kWithPorts);

@@ -83,54 +83,54 @@ class PacketBuilder {
  public:
   // ---- link ----
   PacketBuilder& ethernet() {
-    begin(Layer::ethernet, ethertype::kTransparentEthernet, ip_protocol::kEtherIp);
+    begin(Kind::kEthernet, ethertype::kTransparentEthernet, ip_protocol::kEtherIp);
     bytes_.insert(bytes_.end(), kDestinationMac, kDestinationMac + 6);
     bytes_.insert(bytes_.end(), kSourceMac, kSourceMac + 6);
     return next_at(12).zeros(2);
   }
   PacketBuilder& vlan(std::uint16_t tci, std::uint16_t tpid = ethertype::kVlan) {
-    begin(Layer::vlan, tpid, 0);
+    begin(Kind::kVlan, tpid, 0);
     add16(bytes_, tci);
     return next_at(2).zeros(2);
   }
   // An 802.3 length and LLC/SNAP instead of an EtherType.
   PacketBuilder& snap() {
-    begin(Layer::snap, 0, 0);
+    begin(Kind::kSnap, 0, 0);
     add(bytes_, {0xAA, 0xAA, 0x03, 0, 0, 0});
     return next_at(6).zeros(2);
   }
   // Only the last of a row of labels has the bottom-of-stack bit.
   PacketBuilder& mpls(std::uint32_t label, std::uint8_t traffic_class = 0) {
-    if (!layers_.empty() && layers_.back().kind == Layer::mpls) bytes_.at(layers_.back().start + 2) &= 0xFE;
-    begin(Layer::mpls, ethertype::kMpls, 0);
+    if (!layers_.empty() && layers_.back().kind == Kind::kMpls) bytes_.at(layers_.back().start + 2) &= 0xFE;
+    begin(Kind::kMpls, ethertype::kMpls, 0);
     add32(bytes_, label << 12U | std::uint32_t{traffic_class} << 9U | 0x100U | 64U);
     return *this;
   }
   PacketBuilder& pppoe() {
-    begin(Layer::pppoe, ethertype::kPppoeSession, 0);
+    begin(Kind::kPppoe, ethertype::kPppoeSession, 0);
     add(bytes_, {0x11, 0, 0, 1, 0, 0});
     return next_at(6).zeros(2);
   }
   PacketBuilder& sll() {
-    begin(Layer::sll, 0, 0);
+    begin(Kind::kSll, 0, 0);
     add(bytes_, {0, 0, 0, 1, 0, 6, kSourceMac[0], kSourceMac[1], kSourceMac[2], kSourceMac[3], kSourceMac[4],
                  kSourceMac[5], 0, 0});
     return next_at(14).zeros(2);
   }
   PacketBuilder& sll2() {
-    begin(Layer::sll, 0, 0);
+    begin(Kind::kSll, 0, 0);
     next_at(0).zeros(2);
     add(bytes_, {0, 0, 0, 0, 0, 2, 0, 1, 0, 6});
     return octets({kSourceMac[0], kSourceMac[1], kSourceMac[2], kSourceMac[3], kSourceMac[4], kSourceMac[5], 0, 0});
   }
   PacketBuilder& loopback(std::initializer_list<std::uint8_t> family) {
-    begin(Layer::opaque, 0, 0);
+    begin(Kind::kOpaque, 0, 0);
     return octets(family);
   }
 
   // ---- network ----
   PacketBuilder& ip4(const std::string& source, const std::string& destination, const Bytes& options = {}) {
-    begin(Layer::ip4, ethertype::kIpv4, ip_protocol::kIpIp);
+    begin(Kind::kIp4, ethertype::kIpv4, ip_protocol::kIpIp);
     Bytes header(20);
     header[0] = static_cast<std::uint8_t>(0x45U + options.size() / 4);
     header[8] = 64;
@@ -141,7 +141,7 @@ class PacketBuilder {
     return protocol_at(9);
   }
   PacketBuilder& ip6(const std::string& source, const std::string& destination) {
-    begin(Layer::ip6, ethertype::kIpv6, ip_protocol::kIpv6);
+    begin(Kind::kIp6, ethertype::kIpv6, ip_protocol::kIpv6);
     Bytes header(40);
     header[0] = 0x60;
     header[7] = 64;
@@ -152,32 +152,32 @@ class PacketBuilder {
   }
   // Hop-by-hop, destination options, routing, mobility: 2 octets and `value`, padded to a multiple of eight with Pad1.
   PacketBuilder& extension(std::uint8_t number, const Bytes& value = {}) {
-    begin(Layer::opaque, 0, number);
+    begin(Kind::kOpaque, 0, number);
     const std::size_t size = (value.size() + 2 + 7) / 8 * 8;
     bytes_.insert(bytes_.end(), {0, static_cast<std::uint8_t>(size / 8 - 1)});
     add(bytes_, value);
     return zeros(size - 2 - value.size()).protocol_at(0);
   }
   PacketBuilder& fragment6(std::uint16_t offset_units, bool more, std::uint32_t identification) {
-    begin(Layer::opaque, 0, ip_protocol::kFragment);
+    begin(Kind::kOpaque, 0, ip_protocol::kFragment);
     bytes_.insert(bytes_.end(), {0, 0});
-    add16(bytes_, static_cast<std::size_t>(offset_units << 3U | (more ? 1U : 0U)));
+    add16(bytes_, std::size_t{offset_units} << 3U | (more ? 1U : 0U));
     add32(bytes_, identification);
     return protocol_at(0);
   }
   PacketBuilder& authentication() {
-    begin(Layer::opaque, 0, ip_protocol::kAh);
+    begin(Kind::kOpaque, 0, ip_protocol::kAh);
     bytes_.insert(bytes_.end(), {0, 4});
     return zeros(22).protocol_at(0);
   }
   // Of the last IPv4 header.
-  PacketBuilder& identification(std::uint16_t value) { return set16(last(Layer::ip4).start + 4, value); }
+  PacketBuilder& identification(std::uint16_t value) { return set16(last(Kind::kIp4).start + 4, value); }
   PacketBuilder& fragment(std::uint16_t offset_units, bool more, std::uint16_t id) {
     identification(id);
-    return set16(last(Layer::ip4).start + 6, static_cast<std::uint16_t>(offset_units | (more ? 0x2000U : 0U)));
+    return set16(last(Kind::kIp4).start + 6, static_cast<std::uint16_t>(offset_units | (more ? 0x2000U : 0U)));
   }
-  PacketBuilder& tos(std::uint8_t value) { return set8(last(Layer::ip4).start + 1, value); }
-  PacketBuilder& ttl(std::uint8_t value) { return set8(last(Layer::ip4).start + 8, value); }
+  PacketBuilder& tos(std::uint8_t value) { return set8(last(Kind::kIp4).start + 1, value); }
+  PacketBuilder& ttl(std::uint8_t value) { return set8(last(Kind::kIp4).start + 8, value); }
   // Protocol or next header of the last header that has one, whatever follows.
   PacketBuilder& protocol(std::uint8_t value) {
     Layer& layer = layers_.back();
@@ -185,13 +185,13 @@ class PacketBuilder {
     return set8(layer.protocol_kept_at, value);
   }
   // A length that is not true: IPv4 total length, IPv6 payload length, UDP length of the last such header.
-  PacketBuilder& total_length(std::uint16_t value) { return pin(Layer::ip4, 2, value); }
-  PacketBuilder& payload_length(std::uint16_t value) { return pin(Layer::ip6, 4, value); }
-  PacketBuilder& udp_length(std::uint16_t value) { return pin(Layer::udp, 4, value); }
+  PacketBuilder& total_length(std::uint16_t value) { return pin(Kind::kIp4, 2, value); }
+  PacketBuilder& payload_length(std::uint16_t value) { return pin(Kind::kIp6, 4, value); }
+  PacketBuilder& udp_length(std::uint16_t value) { return pin(Kind::kUdp, 4, value); }
 
   // ---- transport ----
   PacketBuilder& tcp(std::uint16_t source, std::uint16_t destination, const Segment& segment = {}) {
-    begin(Layer::opaque, 0, ip_protocol::kTcp);
+    begin(Kind::kOpaque, 0, ip_protocol::kTcp);
     const std::size_t words = (segment.options.bytes.size() + 3) / 4;
     add16(bytes_, source);
     add16(bytes_, destination);
@@ -204,27 +204,27 @@ class PacketBuilder {
     return zeros(words * 4 - segment.options.bytes.size());
   }
   PacketBuilder& udp(std::uint16_t source, std::uint16_t destination) {
-    begin(Layer::udp, 0, ip_protocol::kUdp);
+    begin(Kind::kUdp, 0, ip_protocol::kUdp);
     add16(bytes_, source);
     add16(bytes_, destination);
     return zeros(4);
   }
   // Ports and 8 octets: SCTP, DCCP, UDP-Lite as far as anybody here reads them.
   PacketBuilder& ports(std::uint8_t number, std::uint16_t source, std::uint16_t destination) {
-    begin(Layer::opaque, 0, number);
+    begin(Kind::kOpaque, 0, number);
     add16(bytes_, source);
     add16(bytes_, destination);
     return zeros(8);
   }
   PacketBuilder& icmp(std::uint8_t type, std::uint8_t code, std::uint8_t number = ip_protocol::kIcmp) {
-    begin(Layer::opaque, 0, number);
+    begin(Kind::kOpaque, 0, number);
     return octets({type, code}).zeros(6);
   }
 
   // ---- tunnels ----
   // `fields` follow the four octets that GRE always has; `flags` must say which they are.
   PacketBuilder& gre(std::uint16_t flags = 0, std::uint16_t type = 0, const Bytes& fields = {}) {
-    begin(Layer::opaque, 0, ip_protocol::kGre);
+    begin(Kind::kOpaque, 0, ip_protocol::kGre);
     add16(bytes_, flags);
     add16(bytes_, type);
     if (type == 0) next_at(2);
@@ -232,17 +232,17 @@ class PacketBuilder {
     return *this;
   }
   PacketBuilder& etherip() {
-    begin(Layer::opaque, 0, ip_protocol::kEtherIp);
+    begin(Kind::kOpaque, 0, ip_protocol::kEtherIp);
     return octets({0x30, 0});
   }
   PacketBuilder& vxlan(std::uint32_t vni = 1) {
-    begin(Layer::opaque, 0, 0);
+    begin(Kind::kOpaque, 0, 0);
     octets({8, 0, 0, 0});
     add32(bytes_, vni << 8U);
     return *this;
   }
   PacketBuilder& geneve(const Bytes& options = {}) {
-    begin(Layer::opaque, 0, 0);
+    begin(Kind::kOpaque, 0, 0);
     octets({static_cast<std::uint8_t>(options.size() / 4), 0});
     next_at(2).zeros(2);
     add32(bytes_, 1U << 8U);
@@ -251,7 +251,7 @@ class PacketBuilder {
   }
   // `more`: sequence number, N-PDU number, extension type and extension headers, as `flags` says.
   PacketBuilder& gtpu(std::uint8_t flags = 0x30, const Bytes& more = {}, std::uint8_t message_type = 0xFF) {
-    begin(Layer::gtpu, 0, 0);
+    begin(Kind::kGtpu, 0, 0);
     octets({flags, message_type, 0, 0, 0, 0, 0, 1});
     add(bytes_, more);
     return *this;
@@ -281,12 +281,12 @@ class PacketBuilder {
     for (const Layer& layer : layers_) {
       const std::size_t size = bytes_.size() - layer.start;
       if (layer.pinned) continue;
-      if (layer.kind == Layer::ip4) put16(out, layer.start + 2, size);
-      if (layer.kind == Layer::ip6) put16(out, layer.start + 4, size - 40);
-      if (layer.kind == Layer::udp) put16(out, layer.start + 4, size);
-      if (layer.kind == Layer::gtpu) put16(out, layer.start + 2, size - 8);
-      if (layer.kind == Layer::pppoe) put16(out, layer.start + 4, size - 6);
-      if (layer.kind == Layer::snap) put16(out, layer.start - 2, size);
+      if (layer.kind == Kind::kIp4) put16(out, layer.start + 2, size);
+      if (layer.kind == Kind::kIp6) put16(out, layer.start + 4, size - 40);
+      if (layer.kind == Kind::kUdp) put16(out, layer.start + 4, size);
+      if (layer.kind == Kind::kGtpu) put16(out, layer.start + 2, size - 8);
+      if (layer.kind == Kind::kPppoe) put16(out, layer.start + 4, size - 6);
+      if (layer.kind == Kind::kSnap) put16(out, layer.start - 2, size);
     }
     out.resize(out.size() + padding_);
     return out;
@@ -294,8 +294,9 @@ class PacketBuilder {
 
  private:
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+  enum class Kind { kOpaque, kEthernet, kVlan, kSnap, kMpls, kPppoe, kSll, kIp4, kIp6, kUdp, kGtpu };
   struct Layer {
-    enum Kind { opaque, ethernet, vlan, snap, mpls, pppoe, sll, ip4, ip6, udp, gtpu } kind = opaque;
+    Kind kind = Kind::kOpaque;
     std::size_t start = 0;
     std::size_t next_at = kNowhere;      // where 16 bits say what follows
     std::size_t protocol_at = kNowhere;  // where 8 bits do
@@ -304,11 +305,11 @@ class PacketBuilder {
   };
 
   // The header before learns what follows it: an EtherType or a protocol number, 0 if it has none.
-  void begin(Layer::Kind kind, std::uint16_t type, std::uint8_t number) {
+  void begin(Kind kind, std::uint16_t type, std::uint8_t number) {
     if (!layers_.empty()) {
       const Layer& before = layers_.back();
       if (before.next_at != kNowhere)
-        put16(bytes_, before.next_at, before.kind == Layer::pppoe ? ppp_number(type) : type);
+        put16(bytes_, before.next_at, before.kind == Kind::kPppoe ? ppp_number(type) : type);
       if (before.protocol_at != kNowhere) bytes_.at(before.protocol_at) = number;
     }
     layers_.push_back({kind, bytes_.size()});
@@ -323,13 +324,13 @@ class PacketBuilder {
     layers_.back().protocol_kept_at = layers_.back().protocol_at;
     return *this;
   }
-  Layer& last(Layer::Kind kind) {
+  Layer& last(Kind kind) {
     for (std::size_t i = layers_.size(); i-- > 0;) {
       if (layers_[i].kind == kind) return layers_[i];
     }
     throw std::logic_error{"no such header yet"};
   }
-  PacketBuilder& pin(Layer::Kind kind, std::size_t offset, std::uint16_t value) {
+  PacketBuilder& pin(Kind kind, std::size_t offset, std::uint16_t value) {
     Layer& layer = last(kind);
     layer.pinned = true;
     return set16(layer.start + offset, value);
