@@ -19,7 +19,8 @@ struct FragmentPart {
 };
 
 // `ip_payload_octets`: from IP lengths, what the segment claims to be long, header included.
-void keep_tcp(const TcpHeader& tcp, std::uint32_t captured_octets, std::uint32_t ip_payload_octets, Packet& packet) noexcept {
+void keep_tcp(const TcpHeader& tcp, std::uint32_t captured_octets, std::uint32_t ip_payload_octets,
+              Packet& packet) noexcept {
   const std::uint32_t header_octets = tcp.header_octets();
   if (header_octets < sizeof(TcpHeader)) return;
   packet.tcp = &tcp;
@@ -65,8 +66,19 @@ void read_payload(Walk& walk, const FragmentPart& part, FragmentCache& fragments
   if (packet.fragment) fragments.keep(packet, part.identification, part.protocol);
 }
 
-// What the link and the tunnels before have set stays; everything of an IP header before is forgotten.
-void begin_layer(Packet& packet, std::uint8_t version, const std::uint8_t* source, const std::uint8_t* destination) noexcept {
+// Between them these two set every field, each once: clearing a whole Packet costs as much as decoding one.
+void begin_frame(Packet& packet, const Frame& frame) noexcept {
+  packet.frame = &frame;
+  packet.source_mac = nullptr;
+  packet.destination_mac = nullptr;
+  packet.mpls_label = Packet::kNoMplsLabel;
+  packet.vlan_id = 0;
+  packet.customer_vlan_id = 0;
+}
+
+// What the link has set stays; everything of an IP header before this one is forgotten.
+void begin_layer(Packet& packet, std::uint8_t version, const std::uint8_t* source,
+                 const std::uint8_t* destination) noexcept {
   packet.source_address = source;
   packet.destination_address = destination;
   packet.ip_version = version;
@@ -129,8 +141,9 @@ std::uint32_t ipv6_payload_octets(const Ipv6Header& ip, const Walk& walk) noexce
   return ip.next_header == ip_protocol::kTcp && walk.wire_octets() > 0xFFFF ? walk.wire_octets() : 0;
 }
 
-// Steps over the extension headers to what they carry; packet.protocol follows.  One that is cut off keeps its own number.
-// AH, ESP and mobility end the walk: the first two hide what follows, nothing follows the last (RFC 6275 6.1.1).
+// Steps over the extension headers to what they carry; packet.protocol follows.  One that is cut off keeps its own
+// number. AH, ESP and mobility end the walk: the first two hide what follows, nothing follows the last (RFC
+// 6275 6.1.1).
 FragmentPart read_extensions(Walk& walk, Packet& packet) noexcept {
   FragmentPart part;
   for (unsigned headers = 0; headers < kMaxExtensionHeaders; ++headers) {
@@ -214,23 +227,25 @@ bool read_common(const Frame& frame, bool inner, Packet& packet) noexcept {
   if (!is_tcp && (ip.protocol != ip_protocol::kUdp || inner)) return false;
   const auto* ports = cursor.peek<PortPair>();
   if (ports == nullptr) return false;
-  packet = Packet{.frame = &frame,
-                  .source_mac = headers->ethernet.source,
-                  .destination_mac = headers->ethernet.destination,
-                  .source_address = ip.source,
-                  .destination_address = ip.destination,
-                  .ip_octets = total_octets,
-                  .source_port = ports->source,
-                  .destination_port = ports->destination,
-                  .vlan_id = frame.vlan_tpid != 0 ? static_cast<std::uint16_t>(frame.vlan_tci & 0x0FFFU) : std::uint16_t{0},
-                  .ip_id = ip.identification,
-                  .ip_version = 4,
-                  .protocol = ip.protocol,
-                  .traffic_class = ip.type_of_service,
-                  .ttl = ip.time_to_live};
+  packet =
+      Packet{.frame = &frame,
+             .source_mac = headers->ethernet.source,
+             .destination_mac = headers->ethernet.destination,
+             .source_address = ip.source,
+             .destination_address = ip.destination,
+             .ip_octets = total_octets,
+             .source_port = ports->source,
+             .destination_port = ports->destination,
+             .vlan_id = frame.vlan_tpid != 0 ? static_cast<std::uint16_t>(frame.vlan_tci & 0x0FFFU) : std::uint16_t{0},
+             .ip_id = ip.identification,
+             .ip_version = 4,
+             .protocol = ip.protocol,
+             .traffic_class = ip.type_of_service,
+             .ttl = ip.time_to_live};
   if (!is_tcp) return true;
   const auto captured_octets = static_cast<std::uint32_t>(cursor.remaining());
-  if (const auto* tcp = cursor.peek<TcpHeader>(); tcp != nullptr) keep_tcp(*tcp, captured_octets, ip_payload_octets, packet);
+  if (const auto* tcp = cursor.peek<TcpHeader>(); tcp != nullptr)
+    keep_tcp(*tcp, captured_octets, ip_payload_octets, packet);
   return true;
 }
 
@@ -240,7 +255,7 @@ Decoder::Decoder(const DecodeSettings& settings) : settings_{settings}, fragment
 
 Discard Decoder::decode(const Frame& frame, Packet& packet) noexcept {
   if (read_common(frame, settings_.inner, packet)) return Discard::none;
-  packet = Packet{.frame = &frame};
+  begin_frame(packet, frame);
   Walk walk{frame};
   Discard reason = read_link(walk, packet);
   if (reason == Discard::none) reason = read_ip(walk, fragments_, packet);

@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "whiteowl/packet/fragment_cache.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
 namespace whiteowl {
+namespace {
+
+// Either way: stamps that went back a little are another queue's, and far back is another datagram.  Unsigned, as a
+// capture file may hold any two stamps.
+std::uint64_t distance(Timestamp one, Timestamp other) noexcept {
+  const auto first = static_cast<std::uint64_t>(std::min(one, other).time_since_epoch().count());
+  const auto second = static_cast<std::uint64_t>(std::max(one, other).time_since_epoch().count());
+  return second - first;
+}
+
+}  // namespace
 
 FragmentCache::FragmentCache(std::uint32_t datagrams) : sets_(std::bit_ceil((datagrams + kWays - 1) / kWays)) {}
 
-FragmentCache::Key FragmentCache::key_of(const Packet& packet, std::uint32_t identification, std::uint8_t protocol) noexcept {
+FragmentCache::Key FragmentCache::key_of(const Packet& packet, std::uint32_t identification,
+                                         std::uint8_t protocol) noexcept {
   Key key;
   const std::size_t octets = packet.ip_version == 4 ? 4 : 16;
   std::memcpy(&key.addresses[0], packet.source_address, octets);
@@ -44,8 +57,7 @@ void FragmentCache::lend(Packet& packet, std::uint32_t identification, std::uint
   const Key key = key_of(packet, identification, protocol);
   for (const Entry& known : sets_[set_of(key)].entries) {
     if (!known.used || known.key != key) continue;
-    // Stamps that went back a little are other queues; far back is another time, not this datagram.
-    if (known.time < packet.frame->time - kLifetime || known.time > packet.frame->time + kLifetime) continue;
+    if (distance(known.time, packet.frame->time) > static_cast<std::uint64_t>(kLifetime.count())) continue;
     packet.source_port = known.source_port;
     packet.destination_port = known.destination_port;
     packet.protocol = known.protocol;

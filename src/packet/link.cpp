@@ -17,9 +17,10 @@ void keep_tag(Packet& packet, unsigned position, std::uint16_t id) noexcept {
   if (position == 1) packet.customer_vlan_id = id;
 }
 
-Discard require_version(const Walk& walk, unsigned version) noexcept {
+// IPv6 has a number of its own everywhere, IPv4's numbers mean IP of the version that the header itself says.
+Discard require_ipv6(const Walk& walk) noexcept {
   if (walk.captured_octets() == 0) return Discard::truncated_ip;
-  return walk.version() == version ? Discard::none : Discard::bad_ip_version;
+  return walk.version() == 6 ? Discard::none : Discard::bad_ip_version;
 }
 
 // Nothing says what is under the labels.  RFC 4928 3: only IP may begin with 4 or 6; a pseudowire's control word begins
@@ -51,8 +52,8 @@ Discard read_pppoe(Walk& walk) noexcept {
     if (second == nullptr) return Discard::truncated_link;
     protocol = static_cast<std::uint16_t>(*first << 8U | *second);
   }
-  if (protocol == kIp) return require_version(walk, 4);
-  return protocol == kIpv6 ? require_version(walk, 6) : Discard::not_ip;
+  if (protocol == kIp) return Discard::none;
+  return protocol == kIpv6 ? require_ipv6(walk) : Discard::not_ip;
 }
 
 // The EtherType in a SNAP header, which stands where 802.3 has no room for one; 0 if something else is there.
@@ -77,7 +78,7 @@ Discard read_type(Walk& walk, std::uint16_t type, Packet& packet, unsigned tags)
     case ethertype::kIpv4:
       return Discard::none;
     case ethertype::kIpv6:
-      return require_version(walk, 6);
+      return require_ipv6(walk);
     case ethertype::kMpls:
     case ethertype::kMplsUpstream:
       return read_mpls(walk, packet);
@@ -114,12 +115,12 @@ Discard read_loopback(Walk& walk) noexcept {
   if (loopback == nullptr) return Discard::truncated_link;
   switch (loopback->family()) {
     case 2:
-      return require_version(walk, 4);
+      return Discard::none;
     case 10:
     case 24:
     case 28:
     case 30:
-      return require_version(walk, 6);
+      return require_ipv6(walk);
     default:
       return Discard::not_ip;
   }

@@ -34,7 +34,8 @@ bool enter_erspan(Walk& walk, const GreHeader& gre) noexcept {
 bool enter_gre(Walk& walk) noexcept {
   const auto* gre = walk.take<GreHeader>();
   if (gre == nullptr || gre->version() != 0 || gre->has_routing()) return false;
-  const std::uint32_t fields = unsigned{gre->has_checksum()} + unsigned{gre->has_key()} + unsigned{gre->has_sequence_number()};
+  const std::uint32_t fields =
+      unsigned{gre->has_checksum()} + unsigned{gre->has_key()} + unsigned{gre->has_sequence_number()};
   if (!walk.skip(4 * fields)) return false;
   if (gre->protocol == ethertype::kErspan2 || gre->protocol == ethertype::kErspan3) return enter_erspan(walk, *gre);
   return enter_type(walk, gre->protocol);

@@ -14,8 +14,8 @@
 namespace whiteowl {
 
 struct DecodeSettings {
-  bool inner = false;                  // decode.tunnels: inner descends into tunnels, outer stops at the first IP header
-  std::uint32_t max_tunnel_depth = 4;  // IP headers descended into behind the first, at most
+  bool inner = false;  // decode.tunnels: inner descends into tunnels, outer stops at the first IP header
+  std::uint32_t max_tunnel_depth = 4;       // IP headers descended into behind the first, at most
   std::uint32_t fragment_cache_max = 1024;  // fragmented datagrams whose ports are remembered at once
 };
 

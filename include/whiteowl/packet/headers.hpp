@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Headers as they stand on the wire.  The declaration is the format: nothing is swapped or masked outside the accessors.
-// Accessors return host order; lengths are octets.
+// Headers as they stand on the wire.  The declaration is the format: nothing is swapped or masked outside the
+// accessors. Accessors return host order; lengths are octets.
 #pragma once
 
 #include <cstdint>
@@ -67,8 +67,8 @@ static_assert(WireStruct<Sll2Header> && sizeof(Sll2Header) == 20);
 struct LoopbackHeader {  // LINKTYPE_NULL and LINKTYPE_LOOP, tcpdump.org
   std::uint8_t octets[4];
 
-  // AF_ of the capturing system, in that machine's byte order (NULL) or network order (LOOP); all are below 256, so that
-  // either order can be told.  0 if it is neither.
+  // AF_ of the capturing system, in that machine's byte order (NULL) or network order (LOOP); all are below 256, so
+  // that either order can be told.  0 if it is neither.
   [[nodiscard]] std::uint8_t family() const noexcept {
     if ((octets[1] | octets[2]) != 0 || (octets[0] != 0 && octets[3] != 0)) return 0;
     return octets[0] | octets[3];
@@ -77,9 +77,10 @@ struct LoopbackHeader {  // LINKTYPE_NULL and LINKTYPE_LOOP, tcpdump.org
 static_assert(WireStruct<LoopbackHeader> && sizeof(LoopbackHeader) == 4);
 
 namespace ethertype {  // IEEE registry of EtherTypes; GRE protocol types (RFC 2784 2.4) are the same numbers
-inline constexpr std::uint16_t kMaxLength = 1500, kIpv4 = 0x0800, kErspan3 = 0x22EB, kTransparentEthernet = 0x6558, kVlan = 0x8100,
-                               kIpv6 = 0x86DD, kMpls = 0x8847, kMplsUpstream = 0x8848, kPppoeSession = 0x8864,
-                               kProviderVlan = 0x88A8, kErspan2 = 0x88BE, kOldProviderVlan = 0x9100;
+inline constexpr std::uint16_t kMaxLength = 1500, kIpv4 = 0x0800, kErspan3 = 0x22EB, kTransparentEthernet = 0x6558,
+                               kVlan = 0x8100, kIpv6 = 0x86DD, kMpls = 0x8847, kMplsUpstream = 0x8848,
+                               kPppoeSession = 0x8864, kProviderVlan = 0x88A8, kErspan2 = 0x88BE,
+                               kOldProviderVlan = 0x9100;
 }  // namespace ethertype
 
 // ---- network ----
@@ -162,10 +163,11 @@ struct TcpHeader {  // RFC 9293 3.1
 static_assert(WireStruct<TcpHeader> && sizeof(TcpHeader) == 20);
 
 namespace tcp_flag {  // RFC 9293 3.1, RFC 3168
-inline constexpr std::uint16_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10, kUrg = 0x20, kEce = 0x40, kCwr = 0x80;
+inline constexpr std::uint16_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10, kUrg = 0x20,
+                               kEce = 0x40, kCwr = 0x80;
 }  // namespace tcp_flag
 
-struct TcpOption {  // RFC 9293 3.2; kinds 0 and 1 alone have no length
+struct TcpOption {            // RFC 9293 3.2; kinds 0 and 1 alone have no length
   std::uint8_t kind, length;  // length counts these two octets
 
   static constexpr std::uint8_t kEnd = 0, kNoOperation = 1, kMss = 2;  // RFC 9293 3.2
@@ -238,7 +240,7 @@ struct GtpuHeader {  // 3GPP TS 29.281 5.1
 
   // Version 1, protocol type GTP, a user packet inside.
   [[nodiscard]] bool carries_packet() const noexcept { return (flags & 0xF0U) == 0x30U && message_type == 0xFF; }
-  [[nodiscard]] bool has_optional() const noexcept { return (flags & 0x07U) != 0; }   // any of E, S, PN: all four octets
+  [[nodiscard]] bool has_optional() const noexcept { return (flags & 0x07U) != 0; }  // any of E, S, PN: all four octets
   [[nodiscard]] bool has_extension() const noexcept { return (flags & 0x04U) != 0; }  // E
 };
 static_assert(WireStruct<GtpuHeader> && sizeof(GtpuHeader) == 8);

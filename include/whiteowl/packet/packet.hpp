@@ -10,9 +10,10 @@
 namespace whiteowl {
 
 namespace ip_protocol {  // IANA protocol numbers that the decoder gives a meaning to
-inline constexpr std::uint8_t kHopByHop = 0, kIcmp = 1, kIgmp = 2, kIpIp = 4, kTcp = 6, kUdp = 17, kDccp = 33, kIpv6 = 41, kRouting = 43,
-                              kFragment = 44, kGre = 47, kEsp = 50, kAh = 51, kIcmpv6 = 58, kNoNext = 59, kDestinationOptions = 60,
-                              kEtherIp = 97, kSctp = 132, kMobility = 135, kUdpLite = 136;
+inline constexpr std::uint8_t kHopByHop = 0, kIcmp = 1, kIgmp = 2, kIpIp = 4, kTcp = 6, kUdp = 17, kDccp = 33,
+                              kIpv6 = 41, kRouting = 43, kFragment = 44, kGre = 47, kEsp = 50, kAh = 51, kIcmpv6 = 58,
+                              kNoNext = 59, kDestinationOptions = 60, kEtherIp = 97, kSctp = 132, kMobility = 135,
+                              kUdpLite = 136;
 }  // namespace ip_protocol
 
 struct Packet {
@@ -23,13 +24,14 @@ struct Packet {
   const std::uint8_t* destination_address = nullptr;  // the same
   // The fixed header wholly captured and inside the datagram, no data offset below 5, not a fragment; else null.
   const TcpHeader* tcp = nullptr;
-  std::uint32_t tcp_header_captured = 0;              // octets readable at tcp, options included, at most the header's length
+  std::uint32_t tcp_header_captured = 0;  // octets readable at tcp, options included, at most the header's length
   // IP octets (IPv4 total length; IPv6 40 + payload length, jumbo option followed): from the header, never from the
   // capture, but for a total length of 0 (segmentation offload), where the wire length less the link header stands in.
   std::uint32_t ip_octets = 0;
   std::uint32_t payload_octets = 0;  // behind the TCP header, from IP lengths; 0 for other protocols
-  std::uint32_t mpls_label = kNoMplsLabel;  // topmost label and its class and bottom bits (24 bits as IE 70), or kNoMplsLabel
-  std::uint16_t source_port = 0;       // host order; 0 where there is none.  ICMP: 0
+  std::uint32_t mpls_label =
+      kNoMplsLabel;               // topmost label and its class and bottom bits (24 bits as IE 70), or kNoMplsLabel
+  std::uint16_t source_port = 0;  // host order; 0 where there is none.  ICMP: 0
   std::uint16_t destination_port = 0;  // host order.  ICMP: type x 256 + code
   std::uint16_t vlan_id = 0;           // outermost tag's 12 bits, stripped or not; 0 = none or priority tag
   std::uint16_t customer_vlan_id = 0;  // second tag's 12 bits; 0 = none

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From behind an IP header into what it carries: IP in IP, 6in4, GRE, EtherIP, AH in tunnel mode, VXLAN, GENEVE, GTP-U, Teredo.
+// From behind an IP header into what it carries: IP in IP, 6in4, GRE, EtherIP, AH in tunnel mode, VXLAN, GENEVE, GTP-U,
+// Teredo.
 #pragma once
 
 #include "whiteowl/packet/packet.hpp"

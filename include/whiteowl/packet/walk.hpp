@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cursor over a frame that knows, besides what was captured, how much stood on the wire by the lengths in the headers.
-// Promise: never fewer octets claimed than are readable; nothing outside the frame is read.
+// A cursor over a frame that knows, besides what was captured, how much stood on the wire by the lengths in the
+// headers. Promise: never fewer octets claimed than are readable; nothing outside the frame is read.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +42,9 @@ class Walk {
   // What follows cannot be understood.
   void forget() noexcept { claim(0); }
 
-  [[nodiscard]] std::uint32_t captured_octets() const noexcept { return static_cast<std::uint32_t>(cursor_.remaining()); }
+  [[nodiscard]] std::uint32_t captured_octets() const noexcept {
+    return static_cast<std::uint32_t>(cursor_.remaining());
+  }
   [[nodiscard]] std::uint32_t wire_octets() const noexcept { return wire_octets_; }
   // First four bits of what follows: 4 or 6 where an IP header begins; 0 where nothing was captured.
   [[nodiscard]] unsigned version() const noexcept {
