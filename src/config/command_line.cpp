@@ -5,12 +5,13 @@
 
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/nearest.hpp"
+#include "whiteowl/config/value.hpp"
 
 namespace whiteowl {
 
 namespace {
 
-[[noreturn]] void refuse_usage(const std::string& line) { throw StartError{ExitStatus::usage, line}; }
+[[noreturn]] void refuse_usage(const std::string& line) { throw StartError{ExitStatus::usage, one_line(line)}; }
 
 const CommandOption* find_option(std::string_view name) {
   if (name == "h") name = "help";

@@ -52,18 +52,20 @@ Origin origin_of(const std::string& name, const YAML::Mark& mark) {
   return Origin{.source = name, .line = mark.line + 1, .column = mark.column + 1};
 }
 
-// A line for people in place of the parser's.
-std::string explain_syntax(const std::string& text, const YAML::Exception& error) {
+// A line for people in place of the parser's, which leaves open what to do.
+[[noreturn]] void refuse_syntax(const std::string& text, const std::string& name, const YAML::Exception& error) {
+  Origin origin = origin_of(name, error.mark);
   std::string_view line = text;
-  for (int i = 0; i < error.mark.line && line.find('\n') != std::string_view::npos; ++i)
+  for (int i = 1; i < origin.line && line.find('\n') != std::string_view::npos; ++i)
     line.remove_prefix(line.find('\n') + 1);
-  line = line.substr(0, line.find('\n'));
-  const auto first = line.find_first_not_of(" \t");
-  if (line.substr(0, first).find('\t') != std::string_view::npos) return "a tab indents this line; YAML wants spaces";
-  std::string why = error.msg;
-  if (line.find_first_of("[]{}*&!|>%@`\"'#:") != std::string_view::npos)
-    why += "; put the value in quotes if it contains any of [ ] { } : # & * ! | > ' \" % @";
-  return "not valid YAML: " + why;
+  const auto indent = std::min(line.find_first_not_of(" \t"), line.size());
+  if (const auto tab = line.substr(0, indent).find('\t'); tab != std::string_view::npos) {
+    origin.column = static_cast<int>(tab) + 1;
+    refuse(origin, {}, "a tab indents this line; YAML wants spaces");
+  }
+  refuse(origin, {},
+         "not valid YAML (" + error.msg +
+             "); check the indentation, and quote values that contain any of [ ] { } : # & * ! %");
 }
 
 YAML::Node parse_document(const std::string& text, const std::string& name) {
@@ -71,7 +73,7 @@ YAML::Node parse_document(const std::string& text, const std::string& name) {
   try {
     documents = YAML::LoadAll(text);
   } catch (const YAML::Exception& error) {
-    refuse(origin_of(name, error.mark), {}, explain_syntax(text, error));
+    refuse_syntax(text, name, error);
   }
   if (documents.size() > 1)
     refuse(origin_of(name, documents[1].Mark()), {},
@@ -95,10 +97,17 @@ void for_each_key(const YAML::Node& map, const std::string& name, const std::str
   }
 }
 
+// What yaml-cpp takes for a tag is a value whose quotes were forgotten: !tcp.  "?" and "!" are its words for no tag.
+void refuse_tag(const YAML::Node& node, const std::string& name, const Option& option) {
+  if (!node.Tag().empty() && node.Tag() != "?" && node.Tag() != "!")
+    refuse(origin_of(name, node.Mark()), option.key, "a value that begins with ! must stand in quotes");
+}
+
 SettingValue value_of(const YAML::Node& node, const std::string& name, const Option& option) {
   if (node.IsScalar()) return scalar(node.Scalar());
   SettingValue value{.items = {}, .is_list = true};
   for (const auto& item : node) {
+    refuse_tag(item, name, option);
     if (!item.IsScalar()) refuse(origin_of(name, item.Mark()), option.key, "a list of single values is wanted here");
     value.items.push_back(item.Scalar());
   }
@@ -110,6 +119,7 @@ void apply_setting(Settings& settings, const std::string& name, const std::strin
   const Option& option = Settings::find(key, key_origin);
   // The mark of a missing value is that of whatever comes next, so the key is shown.
   if (node.IsNull()) refuse(key_origin, key, "the value is missing; write one, \"\" for none, or remove the line");
+  refuse_tag(node, name, option);
   const Origin origin = origin_of(name, node.Mark());
   if (node.IsMap()) refuse(origin, key, "a value is wanted here, not settings of its own");
   try {

@@ -2,7 +2,6 @@
 #include "whiteowl/config/reference.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 #include "whiteowl/config/command_line.hpp"
 
@@ -131,13 +130,6 @@ std::string allowed(const Option& option) {
   return text;
 }
 
-std::string upper(std::string_view text) {
-  std::string out{text};
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return out;
-}
-
 }  // namespace
 
 std::string to_yaml(const SettingValue& value, const Option& option) {
@@ -196,14 +188,15 @@ std::string sample_file() {
   std::string text =
       "# SPDX-License-Identifier: Apache-2.0\n"
       "# Settings of chompy-probe, explained in chompy-probe.yaml(5).\n"
-      "# Every setting is here with its default: to change one, take away its # and write another value.\n"
-      "# chompy-probe --check-config says whether all is well, --print-config what is in force.\n";
+      "# Every setting is here with its default: to change one, take away its # and\n"
+      "# write another value. chompy-probe --check-config says whether all is well,\n"
+      "# chompy-probe --print-config what is in force.\n";
   std::string_view block;
   for (const Option& option : kOptions) {
     text += "\n";
     if (option.block() != block) text += std::string{option.block()} + ":\n";
     block = option.block();
-    text += wrapped(option.sentence, "  # ", 100);
+    text += wrapped(option.sentence, "  # ");
     text += "  # (" + allowed(option) + ")\n";
     text += "  #" + std::string{option.name()} + ": " + std::string{option.default_text} + "\n";
   }
@@ -235,8 +228,7 @@ std::string settings_manual() {
     block = option.block();
     text += ".It Ic " + std::string{option.name()} + "\n" + sentences(option.sentence);
     text += ".br\n";
-    const std::string value = allowed(option);
-    text += wrapped(escaped(upper(value.substr(0, 1)) + value.substr(1)) + ".", "", kWidth - 2);
+    text += wrapped(escaped("Value: " + allowed(option)) + ".", "", kWidth - 2);
     text += "Default:\n.Ql " + escaped(option.default_text) + " .\n";
   }
   return text + ".El\n";

@@ -17,23 +17,35 @@ const Option& at(std::string_view key) {
   return *std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& o) { return o.key == key; });
 }
 
-// The right key to a wrong one: the same name in another block, or the nearest name in the same block or in all.
+const Option* named(std::string_view block, std::string_view name) {
+  const auto* const found = std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& o) {
+    return (block.empty() || o.block() == block) && o.name() == name;
+  });
+  return found == kOptions.end() ? nullptr : found;
+}
+
+// The right key to a wrong one: the same name in another block, or the nearest name, first in the block that was meant.
 std::string_view suggestion(std::string_view key) {
   const auto dot = key.find('.');
   const std::string_view block = dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
   const std::string_view name = dot == std::string_view::npos ? key : key.substr(dot + 1);
-  std::vector<std::string_view> names;
+  if (const Option* const elsewhere = named({}, name); elsewhere != nullptr) return elsewhere->key;
+  std::vector<std::string_view> here;
+  std::vector<std::string_view> everywhere;
   std::vector<std::string_view> keys;
   for (const Option& option : kOptions) {
-    if (option.name() == name) return option.key;
-    if (option.block() == block) names.push_back(option.name());
+    if (option.block() == block) here.push_back(option.name());
+    everywhere.push_back(option.name());
     keys.push_back(option.key);
   }
-  if (const auto near = nearest(name, names); !near.empty())
-    return std::find_if(kOptions.begin(), kOptions.end(),
-                        [&](const Option& o) { return o.block() == block && o.name() == near; })
-        ->key;
-  return nearest(key, keys);
+  if (const auto near = nearest(name, here); !near.empty()) return named(block, near)->key;
+  if (const auto near = nearest(name, everywhere); !near.empty()) return named({}, near)->key;
+  return here.empty() ? nearest(key, keys) : std::string_view{};
+}
+
+std::string did_you_mean(const std::string& what, std::string_view near) {
+  if (near.empty()) return what + "; --print-config lists them all";
+  return what + "; did you mean " + std::string{near} + "?";
 }
 
 }  // namespace
@@ -48,7 +60,7 @@ void refuse(const Origin& origin, std::string_view key, const std::string& why) 
   } else {
     line += ": ";
   }
-  throw StartError{ExitStatus::configuration, line + why};
+  throw StartError{ExitStatus::configuration, one_line(line + why)};
 }
 
 std::string Origin::text() const {
@@ -71,10 +83,7 @@ const Option& Settings::find(std::string_view key, const Origin& origin) {
   const auto* const found =
       std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& o) { return o.key == key; });
   if (found != kOptions.end()) return *found;
-  const std::string_view near = suggestion(key);
-  refuse(
-      origin, key,
-      near.empty() ? "there is no such setting" : "there is no such setting; did you mean " + std::string{near} + "?");
+  refuse(origin, key, did_you_mean("there is no such setting", suggestion(key)));
 }
 
 void Settings::refuse_block(std::string_view block, const Origin& origin) {
@@ -85,9 +94,7 @@ void Settings::refuse_block(std::string_view block, const Origin& origin) {
     if (blocks.empty() || blocks.back() != option.block()) blocks.push_back(option.block());
   }
   if (near.empty()) near = nearest(block, blocks);
-  refuse(origin, block,
-         near.empty() ? "there is no such block of settings"
-                      : "there is no such block of settings; did you mean " + std::string{near} + "?");
+  refuse(origin, block, did_you_mean("there is no such block of settings", near));
 }
 
 void Settings::set(const Option& option, const SettingValue& value, const Origin& origin) {

@@ -17,13 +17,17 @@ namespace {
 
 using Nanoseconds = std::uint64_t;
 
-std::string quoted(std::string_view text) { return "\"" + std::string{text} + "\""; }
+// For messages: what somebody pasted by mistake need not fill the screen.
+std::string quoted(std::string_view text) {
+  constexpr std::size_t kMost = 64;
+  return "\"" + std::string{text.substr(0, kMost)} + (text.size() > kMost ? "...\"" : "\"");
+}
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool all_digits(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
 
 const std::string& only_item(const SettingValue& value) {
-  if (value.is_list) throw BadValue{"one value is wanted here, not a list"};
+  if (value.is_list) throw BadValue{"one value is wanted here, not a list", BadValue::kWhole};
   return value.items.front();
 }
 
@@ -60,7 +64,7 @@ Nanoseconds fraction_of(std::string_view digits, Nanoseconds unit) {
 constexpr auto kMaxNanoseconds = static_cast<Nanoseconds>(kMaxDuration.count());
 
 std::string too_long(std::string_view text) {
-  return quoted(text) + " is longer than " + to_text(kMaxDuration) + ", the longest time there is here";
+  return quoted(text) + " is too long; allowed: up to " + to_text(kMaxDuration);
 }
 
 std::string_view take_while(std::string_view& text, bool (*fits)(char)) {
@@ -116,24 +120,29 @@ std::vector<std::string> items_of(const SettingValue& value) {
 std::size_t position(const SettingValue& value, std::size_t item) { return value.is_list ? item : 0; }
 
 std::int64_t number_within(const std::string& text, const Limits& limits, std::size_t item = 0) {
+  const bool has_word = !limits.zero_word.empty();
+  if (has_word && text == limits.zero_word) return 0;
   std::int64_t number = 0;
   try {
-    if (!limits.zero_word.empty() && text == limits.zero_word) return 0;
     number = parse_number(text);
   } catch (const BadValue& bad) {
-    if (limits.zero_word.empty()) throw BadValue{bad.what(), item};
-    throw BadValue{bad.what() + std::string{", nor "} + quoted(limits.zero_word), item};
+    throw BadValue{
+        has_word ? quoted(text) + " is neither a whole number nor " + std::string{limits.zero_word} : bad.what(), item};
   }
-  if (number == 0 && !limits.zero_word.empty()) return 0;
-  if (number < limits.min || number > limits.max)
-    throw BadValue{text + " is out of range; allowed: " + std::to_string(limits.min) + " to " +
-                       std::to_string(limits.max) + (limits.zero_word.empty() ? "" : ", or ") +
-                       std::string{limits.zero_word},
-                   item};
-  return number;
+  if (has_word && number == 0) return 0;
+  if (number >= limits.min && number <= limits.max) return number;
+  throw BadValue{text + " is out of range; allowed: " + std::to_string(limits.min) + " to " +
+                     std::to_string(limits.max) + (has_word ? ", or " + std::string{limits.zero_word} : ""),
+                 item};
 }
 
 }  // namespace
+
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, '?');
+  return text;
+}
 
 SettingValue scalar(std::string text) { return SettingValue{.items = {std::move(text)}}; }
 
@@ -173,6 +182,7 @@ HostPort parse_host_port(std::string_view text) {
   HostPort result;
   std::string_view port;
   bool has_port = false;
+  if (text.find("://") != std::string_view::npos) throw BadValue{check_collector_address(std::string{text})};
   if (text.substr(0, 1) == "[") {
     const auto close = text.find(']');
     if (close == std::string_view::npos) throw BadValue{quoted(text) + " has no ] after the address"};
@@ -217,10 +227,10 @@ std::string check_interface_name(const std::string& name) {
 
 std::string check_collector_address(const std::string& address) {
   if (address.find("://") != std::string::npos)
-    return quoted(address) + ": an address or name is wanted; export.collectors takes URIs";
+    return quoted(address) + " is no address or name; export.collectors takes URIs";
   const auto colons = std::count(address.begin(), address.end(), ':');
-  if (colons == 1 || address.find_first_of("[]") != std::string::npos)
-    return quoted(address) + ": an address or name without a port is wanted; the port is export.collector_port";
+  if (colons == 1) return quoted(address) + " has a port; that is export.collector_port";
+  if (address.find_first_of("[]") != std::string::npos) return quoted(address) + ": write the address without brackets";
   if (colons > 1) {
     std::array<std::uint8_t, 16> octets{};
     const std::string without_zone = address.substr(0, address.find('%'));

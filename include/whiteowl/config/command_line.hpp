@@ -24,7 +24,7 @@ struct CommandOption {
 inline constexpr std::array kCommandOptions = {
     CommandOption{"interface", "IF", "-", "Packets", "Capture on this interface; several: eth0,eth1",
                   "Overrides capture.interface."},
-    CommandOption{"read", "FILE", "--", "Packets", "Read a capture file instead (pcap, pcapng); - is stdin",
+    CommandOption{"read", "FILE", "--", "Packets", "Read a capture file (pcap, pcapng); - is stdin",
                   "Flows age by the time stamps in the file, and the records are those of a live capture of the same "
                   "packets."},
     CommandOption{"filter", "EXPR", "--", "Packets", "Meter only the packets that match, as tcpdump's",

@@ -27,12 +27,16 @@ struct SettingValue {
 // Why a value was refused, without where it stood.  `item` is the position in SettingValue::items.
 class BadValue : public std::runtime_error {
  public:
+  static constexpr std::size_t kWhole = SIZE_MAX;  // no item of the list, but that it is one
   explicit BadValue(const std::string& why, std::size_t item = 0) : std::runtime_error{why}, item_{item} {}
   [[nodiscard]] std::size_t item() const noexcept { return item_; }
 
  private:
   std::size_t item_;
 };
+
+// A message for people: control characters, which a file or an argument may contain, become question marks.
+[[nodiscard]] std::string one_line(std::string text);
 
 // What a setting may be.  Which members count depends on the type of its destination.
 struct Limits {
