@@ -48,10 +48,13 @@ Accounting account(const CounterSources& sources) noexcept {
           .in_table = meter<&MeterCounters::packets_in_table>(sources)};
 }
 
+// A file's packets of a link type that is not decoded stay in the source: no frame could carry them.
 std::uint64_t packets_discarded(const CounterSources& sources, Discard reason) noexcept {
   std::uint64_t sum = 0;
-  for (const auto& worker : sources.workers)
+  for (const auto& worker : sources.workers) {
     sum += worker.meter->packets_discarded[static_cast<std::size_t>(reason)].get();
+    if (reason == Discard::unsupported_link) sum += worker.capture->packets_unsupported.get();
+  }
   return sum;
 }
 

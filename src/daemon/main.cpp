@@ -17,6 +17,7 @@
 #include "whiteowl/capture/interfaces.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/config/load.hpp"
+#include "whiteowl/config/reference.hpp"
 #include "whiteowl/daemon/logging.hpp"
 #include "whiteowl/daemon/probe.hpp"
 #include "whiteowl/daemon/service.hpp"
@@ -29,6 +30,7 @@ bool to_journal(int fd) { return is_journal(fd, std::getenv("JOURNAL_STREAM")); 
 // One line for whoever started us; under systemd it is an error in the journal.
 int refuse(ExitStatus status, const std::string& line) {
   std::fprintf(stderr, "%schompy-probe: %s\n", to_journal(STDERR_FILENO) ? "<3>" : "", one_line(line).c_str());
+  if (status == ExitStatus::usage) std::fputs(usage_text().c_str(), stderr);
   return static_cast<int>(status);
 }
 
@@ -40,29 +42,22 @@ ExitStatus print(const std::string& text) {
   throw std::system_error{errno, std::generic_category(), "standard output"};
 }
 
-ExitStatus check(const Invocation& invocation) {
-  const auto& filter = invocation.config.capture.bpf_filter;
-  if (!filter.empty()) {
-    if (const auto why = check_filter(filter, ""); !why.empty()) {
-      throw StartError{ExitStatus::configuration, "capture.bpf_filter: " + why + ": " + filter};
-    }
-  }
-  return print(
-      (invocation.config_file.empty() ? "the defaults (no configuration file was found)" : invocation.config_file) +
-      ": ok\n");
+// A service starts at boot, maybe before its interface is there; a person would rather be told of the typing error.
+bool under_systemd() {
+  return to_journal(STDERR_FILENO) || to_journal(STDOUT_FILENO) || std::getenv("NOTIFY_SOCKET") != nullptr;
 }
 
-// Without a collector a person sees the flows; the journal is no place for them.
-void choose_output(Invocation& invocation) {
-  auto& exporter = invocation.config.exporter;
-  if (invocation.output_given || !exporter.collectors.empty()) return;
-  if (to_journal(STDOUT_FILENO) || std::getenv("NOTIFY_SOCKET") != nullptr) {
-    throw StartError{ExitStatus::configuration,
-                     "no collector is set: set export.collector_ip" +
-                         (invocation.config_file.empty() ? std::string{} : " in " + invocation.config_file) +
-                         ", or say --output none"};
+// Super-segments are counted as the single packets that they pose as.
+void warn_of_merged_packets(const CaptureSettings& settings) {
+  for (const auto& name : settings.interfaces) {
+    const auto features = super_segment_features(name);
+    if (!features.any()) continue;
+    const char* which = features.gro && features.lro ? "GRO and LRO" : features.gro ? "GRO" : "LRO";
+    spdlog::warn(
+        "{}: {} merges packets before they are seen, so packet counts and round-trip times blur; turn off with "
+        "ethtool -K {} gro off lro off",
+        name, which, name);
   }
-  exporter.output = StandardOutput::table;
 }
 
 bool is_pipe_or_terminal(int fd) {
@@ -76,20 +71,16 @@ bool is_pipe_or_terminal(int fd) {
 ExitStatus capture(Invocation invocation) {
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
-  if (live && config.capture.interfaces.empty()) {
-    throw StartError{
-        ExitStatus::usage,
-        "no interface: name one with -interface (-list-interfaces shows them), or a capture file with --read"};
-  }
-  choose_output(invocation);
   const auto fanout_id =
       config.capture.fanout_group != 0 ? static_cast<std::uint16_t>(config.capture.fanout_group) : own_fanout_id();
+  config.capture.wait_for_interface = under_systemd();
   SignalInbox signals;
   Probe probe{config, open_inputs(invocation, fanout_id), live ? InputKind::live : InputKind::file};
 
   const bool only_to_stdout = config.exporter.output != StandardOutput::none && config.exporter.collectors.empty();
   const bool quiet = !live && config.exporter.output == StandardOutput::table;
   spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}", start_line(invocation, probe, fanout_id));
+  if (live) warn_of_merged_packets(config.capture);
   std::string subject = live ? "" : invocation.read_file;
   for (const auto& name : config.capture.interfaces) {
     if (live) subject += (subject.empty() ? "" : ", ") + name;
@@ -107,11 +98,10 @@ ExitStatus run(std::span<const char* const> arguments) {
   Invocation invocation = parse_invocation(arguments);
   switch (invocation.action) {
     case Action::print_and_exit:
+    case Action::check_config:
       return print(invocation.text);
     case Action::list_interfaces:
-      return print(list_interfaces());
-    case Action::check_config:
-      return check(invocation);
+      return print(interface_table(list_interfaces()));
     case Action::run:
       break;
   }

@@ -84,6 +84,10 @@ struct Probe::World {
   [[nodiscard]] bool workers_done() const {
     return std::all_of(probe.workers_.begin(), probe.workers_.end(), [](const auto& worker) { return worker->done(); });
   }
+  [[nodiscard]] bool records_waiting() const {
+    return std::any_of(probe.workers_.begin(), probe.workers_.end(),
+                       [](const auto& worker) { return worker->queue().size() != 0; });
+  }
 };
 
 Probe::Probe(const Config& config, std::vector<Input> inputs, InputKind kind)

@@ -538,8 +538,8 @@ struct TableOutput::Impl {
         fmt::format("{}{}, {}: {}, {}", about, counted(totals.conversations, "conversation"),
                     counted(totals.records, "record"), counted(totals.packets, "packet"), human_octets(totals.octets));
     if (totals.records != 0) {
-      line += fmt::format(" in {}, {} to {} UTC", human_duration(totals.end - totals.start), utc_text(totals.start),
-                          utc_text(totals.end));
+      line +=
+          fmt::format(" in {}, {} UTC", human_duration(totals.end - totals.start), span_text(totals.start, totals.end));
     }
     print_line(line);
   }

@@ -99,6 +99,8 @@ inline constexpr std::array kCounterTable = {
                counter_place::capture<&CaptureCounters::ring_freezes>},
     CounterRow{"link_losses", "Times that an interface went down or away.", CounterKind::total,
                counter_place::capture<&CaptureCounters::link_losses>},
+    CounterRow{"interfaces_away", "Interfaces that are down or away and waited for.", CounterKind::now,
+               counter_place::capture<&CaptureCounters::interfaces_away>},
     CounterRow{"packets_cut", "Packets captured shorter than they were on the wire.", CounterKind::total,
                counter_place::capture<&CaptureCounters::packets_cut>},
     CounterRow{"packets_filtered", "Packets of a capture file that the filter refused.", CounterKind::total,

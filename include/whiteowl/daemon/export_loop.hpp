@@ -17,6 +17,8 @@ namespace whiteowl {
 // Short enough that a burst of records finds room in the queue, long enough to cost nothing when nothing happens.
 inline constexpr Duration kShortestNap = std::chrono::milliseconds{1};
 inline constexpr Duration kLongestNap = std::chrono::milliseconds{20};
+// While something waits to be sent: not longer than an output's pace lets its next messages wait.
+inline constexpr Duration kBusyNap = std::chrono::milliseconds{4};
 // A worker that was told to wait no longer needs this at most to empty its table.
 inline constexpr Duration kWorkerGrace = std::chrono::seconds{2};
 
@@ -35,6 +37,7 @@ class ExportDeadline {
 //   Timestamp wall(); Duration steady(); void nap(Duration);  the clocks and the waiting
 //   void give_up_waiting();  no worker waits for its queue any more
 //   bool workers_done();     all queues are closed
+//   bool records_waiting();  a queue holds something
 // True when everything was sent as far as it could be; false when the deadline cut it short.
 template <typename Exporting, typename World>
 bool export_until_finished(Exporting& exporter, const ExportDeadline& deadline, World& world) {
@@ -43,15 +46,16 @@ bool export_until_finished(Exporting& exporter, const ExportDeadline& deadline, 
     const Timestamp now = world.wall();
     const bool worked = exporter.step(now);
     if (!worked && exporter.finished(now)) return true;
+    const bool workers_done = world.workers_done();
     const Duration over = world.steady() - deadline.get();
     if (over >= Duration::zero()) {
       world.give_up_waiting();
-      if (world.workers_done() || over >= kWorkerGrace) {
+      if (workers_done || over >= kWorkerGrace) {
         exporter.abandon();
         return false;
       }
     }
-    nap = worked ? kShortestNap : std::min(nap * 2, kLongestNap);
+    nap = worked ? kShortestNap : std::min(nap * 2, workers_done || world.records_waiting() ? kBusyNap : kLongestNap);
     if (!worked) world.nap(nap);
   }
 }
