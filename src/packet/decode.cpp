@@ -134,10 +134,11 @@ std::uint32_t jumbo_payload_octets(Walk walk) noexcept {
 }
 
 // Octets behind the fixed header.  A payload length of 0 is: nothing; a jumbogram; or a TCP segment too long for the
-// field and not yet cut by the network card, which nothing but the wire length tells.
+// field and not yet cut by the network card, which nothing but the wire length tells.  A jumbogram cannot be longer
+// than the wire says, or one forged option of a small packet would count as four gigabytes.
 std::uint32_t ipv6_payload_octets(const Ipv6Header& ip, const Walk& walk) noexcept {
   if (ip.payload_length != 0) return ip.payload_length;
-  if (ip.next_header == ip_protocol::kHopByHop) return jumbo_payload_octets(walk);
+  if (ip.next_header == ip_protocol::kHopByHop) return std::min(jumbo_payload_octets(walk), walk.wire_octets());
   return ip.next_header == ip_protocol::kTcp && walk.wire_octets() > 0xFFFF ? walk.wire_octets() : 0;
 }
 

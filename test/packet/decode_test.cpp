@@ -141,7 +141,17 @@ TEST_CASE("a jumbogram's length is in its hop-by-hop option") {
   CHECK(got.packet.ip_octets == 70040);
   CHECK(got.packet.payload_octets == 70000 - 8 - 20);
   const Bytes behind_padding{1, 2, 0, 0, 0, 0, 0xC2, 4, 0, 1, 0x11, 0x70};  // PadN, two Pad1
-  CHECK(decode(ip6().extension(0, behind_padding).tcp(1, 2).payload_length(0).bytes()).packet.ip_octets == 70040);
+  const Bytes padded = ip6().extension(0, behind_padding).tcp(1, 2).payload_length(0).bytes();
+  CHECK(decode(padded, wire(14 + 70040)).packet.ip_octets == 70040);
+}
+
+TEST_CASE("a jumbogram longer than the wire says is as long as the wire says") {
+  for (const Bytes& length : {Bytes{0xFF, 0xFF, 0xFF, 0xFF}, Bytes{0, 1, 0x11, 0x70}}) {
+    Bytes jumbo{0xC2, 4};
+    add(jumbo, length);
+    const Bytes bytes = ip6().extension(0, jumbo).tcp(1111, 80).payload_length(0).bytes();
+    CHECK(decode(bytes, wire(14 + 100)).packet.ip_octets == 100);
+  }
 }
 
 TEST_CASE(
