@@ -44,6 +44,7 @@ std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vec
 
 // A live capture must not meet a page fault in a burst; a file need not pay for a table that it will not fill.
 Config for_kind(Config config, InputKind kind) {
+  config.exporter.live = kind == InputKind::live;
   config.flow.prefault = kind == InputKind::live ? Prefault::yes : Prefault::no;
   return config;
 }
@@ -144,6 +145,7 @@ ProcessStatistics Probe::statistics() const {
   ProcessStatistics result;
   result.observed_flows = meter<&MeterCounters::conversations_total>(counters_);
   result.ignored_packets = all_discarded(counters_);
+  result.ignored_octets = meter<&MeterCounters::octets_discarded>(counters_);
   result.dropped_packets = capture<&CaptureCounters::packets_dropped>(counters_);
   result.not_sent_flows =
       queue_and_exporter<&QueueCounters::records_not_sent, &ExportCounters::records_not_sent>(counters_);

@@ -10,6 +10,7 @@
 #include "whiteowl/exporter/ipfix_output.hpp"
 #include "whiteowl/exporter/json_output.hpp"
 #include "whiteowl/exporter/ledger.hpp"
+#include "whiteowl/exporter/table_output.hpp"
 #include "whiteowl/exporter/transports.hpp"
 
 namespace whiteowl {
@@ -77,6 +78,8 @@ Exporter::Impl::Impl(const ExporterSettings& settings, const IpfixSettings& ipfi
                                                      statistics, counters, page),
                        true});
   }
+  if (settings.output == StandardOutput::table)
+    outputs.push_back({std::make_unique<TableOutput>(table_settings(STDOUT_FILENO, settings.live)), false});
   if (settings.output == StandardOutput::json) {
     // A reader of standard output that pauses is waited for as long as nobody else waits.
     const Duration reader = count == 1 ? Duration::max() : kPatienceAmongOthers;

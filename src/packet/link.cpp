@@ -5,6 +5,7 @@ namespace whiteowl {
 namespace {
 
 constexpr unsigned kMaxTags = 8;
+constexpr unsigned kKeptTags = 2;
 constexpr unsigned kMaxLabels = 32;
 
 constexpr bool is_tag(std::uint16_t type) noexcept {
@@ -23,8 +24,19 @@ Discard require_ipv6(const Walk& walk) noexcept {
   return walk.version() == 6 ? Discard::none : Discard::bad_ip_version;
 }
 
+Discard read_type(Walk& walk, std::uint16_t type, Packet& packet, unsigned tags, bool in_pseudowire) noexcept;
+
+// RFC 4448 4.6: Ethernet behind a control word.  The MAC addresses and tags stay those of the frame itself; another label
+// stack inside is not followed.
+Discard read_pseudowire(Walk& walk, Packet& packet) noexcept {
+  const auto* control_word = walk.take<be32>();
+  const auto* ethernet = walk.take<EthernetHeader>();
+  if (control_word == nullptr || ethernet == nullptr) return Discard::not_ip;
+  return read_type(walk, ethernet->type, packet, kKeptTags, true);
+}
+
 // Nothing says what is under the labels.  RFC 4928 3: only IP may begin with 4 or 6; a pseudowire's control word begins
-// with 0 or 1 (RFC 4385 2, 5).
+// with 0, its associated channel with 1 (RFC 4385 3, 5).
 Discard read_mpls(Walk& walk, Packet& packet) noexcept {
   for (unsigned labels = 0; labels < kMaxLabels; ++labels) {
     const auto* label = walk.take<MplsEntry>();
@@ -32,6 +44,7 @@ Discard read_mpls(Walk& walk, Packet& packet) noexcept {
     if (labels == 0) packet.mpls_label = label->label_class_bottom();
     if (!label->bottom()) continue;
     if (walk.captured_octets() == 0) return Discard::truncated_link;
+    if (walk.version() == 0) return read_pseudowire(walk, packet);
     return walk.version() == 4 || walk.version() == 6 ? Discard::none : Discard::not_ip;
   }
   return Discard::too_many_tags;
@@ -62,7 +75,7 @@ std::uint16_t snap_type(Walk& walk) noexcept {
   return snap != nullptr && snap->carries_ethertype() ? snap->type.value() : std::uint16_t{0};
 }
 
-Discard read_type(Walk& walk, std::uint16_t type, Packet& packet, unsigned tags) noexcept {
+Discard read_type(Walk& walk, std::uint16_t type, Packet& packet, unsigned tags, bool in_pseudowire) noexcept {
   for (; is_tag(type); ++tags) {
     if (tags == kMaxTags) return Discard::too_many_tags;
     const auto* tag = walk.take<VlanTag>();
@@ -81,7 +94,7 @@ Discard read_type(Walk& walk, std::uint16_t type, Packet& packet, unsigned tags)
       return require_ipv6(walk);
     case ethertype::kMpls:
     case ethertype::kMplsUpstream:
-      return read_mpls(walk, packet);
+      return in_pseudowire ? Discard::not_ip : read_mpls(walk, packet);
     case ethertype::kPppoeSession:
       return read_pppoe(walk);
     default:
@@ -94,7 +107,7 @@ Discard read_ethernet(Walk& walk, Packet& packet, unsigned tags) noexcept {
   if (ethernet == nullptr) return Discard::truncated_link;
   packet.source_mac = ethernet->source;
   packet.destination_mac = ethernet->destination;
-  return read_type(walk, ethernet->type, packet, tags);
+  return read_type(walk, ethernet->type, packet, tags, false);
 }
 
 // Both versions of the cooked header: only the sender's address, and only if it is a MAC address.
@@ -106,7 +119,7 @@ Discard read_cooked(Walk& walk, Packet& packet, unsigned tags) noexcept {
   if (cooked->address_length == 6) packet.source_mac = cooked->address;
   std::uint16_t type = cooked->protocol;
   if (type == kLlc) type = snap_type(walk);
-  return type <= ethertype::kMaxLength ? Discard::not_ip : read_type(walk, type, packet, tags);
+  return type <= ethertype::kMaxLength ? Discard::not_ip : read_type(walk, type, packet, tags, false);
 }
 
 // AF_INET is 2 everywhere; AF_INET6 is 10 on Linux, 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on macOS.
@@ -128,7 +141,7 @@ Discard read_loopback(Walk& walk) noexcept {
 
 }  // namespace
 
-Discard read_type(Walk& walk, std::uint16_t type, Packet& packet) noexcept { return read_type(walk, type, packet, 0); }
+Discard read_type(Walk& walk, std::uint16_t type, Packet& packet) noexcept { return read_type(walk, type, packet, 0, false); }
 
 Discard read_ethernet(Walk& walk, Packet& packet) noexcept { return read_ethernet(walk, packet, 0); }
 

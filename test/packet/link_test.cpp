@@ -87,8 +87,17 @@ TEST_CASE(
   CHECK(three.packet.vlan_id == 9);
 }
 
-TEST_CASE("a pseudowire under MPLS is not mistaken for IP, with a control word or with a MAC address first") {
-  CHECK(decode(ip4_tcp(eth().mpls(16).octets({0, 0, 0, 1}).ethernet()).bytes()).flow() == "not_ip");
+TEST_CASE("Ethernet behind a control word under MPLS carries IP; tags of the frame itself stay") {
+  const auto plain = decode(ip4_tcp(eth().mpls(16).octets({0, 0, 0, 1}).ethernet()).bytes());
+  CHECK(plain.flow() == kFlow);
+  const auto tagged = decode(ip4_tcp(eth().vlan(5).mpls(16).octets({0, 0, 0, 1}).ethernet().vlan(7)).bytes());
+  CHECK(tagged.flow() == kFlow);
+  CHECK(tagged.packet.vlan_id == 5);
+  CHECK(decode(ip4_tcp(eth().mpls(16).octets({0, 0, 0, 1}).ethernet().mpls(17)).bytes()).flow() == "not_ip");
+  CHECK(decode(eth().mpls(16).octets({0, 0, 0, 1}).bytes()).flow() == "not_ip");
+}
+
+TEST_CASE("other pseudowires under MPLS are not mistaken for IP") {
   CHECK(decode(eth().mpls(16).octets({0x10, 0, 0, 1}).payload(40).bytes()).flow() == "not_ip");
   CHECK(decode(ip4_tcp(eth().mpls(16).ethernet()).bytes()).flow() == "not_ip");
 }

@@ -124,8 +124,6 @@ inline constexpr std::array kCounterTable = {
                counter_place::meter<&MeterCounters::conversations>},
     CounterRow{"conversations_total", "Conversations ever begun.", CounterKind::total,
                counter_place::meter<&MeterCounters::conversations_total>},
-    CounterRow{"conversations_split", "Conversations whose directions did not meet.", CounterKind::total,
-               counter_place::meter<&MeterCounters::conversations_split>},
     CounterRow{"evictions", "Conversations exported early because a flow table was full: the longest idle.",
                CounterKind::total, counter_place::meter<&MeterCounters::evictions>},
     CounterRow{"evictions_half_open", "The same: conversations without an answer, which go first.", CounterKind::total,

@@ -23,6 +23,7 @@ struct ExporterSettings {
   std::uint32_t queue_records = 16'384;  // room between a worker and the exporter
   std::uint32_t max_rate = 0;            // messages a second over UDP at most; 0 = 12,500, in bursts of up to 64
   StandardOutput output = StandardOutput::none;
+  bool live = false;  // records come while they are watched: the table shows them one by one, too
 };
 
 }  // namespace whiteowl
