@@ -44,6 +44,8 @@ constexpr int kPatienceMilliseconds = 100;
 constexpr std::uint32_t kFrameOctets = 2048;  // a formality of TPACKET_V3: frames are packed by their real size
 constexpr std::uint32_t kLargestBlock = 1U << 20U, kSmallestBlock = 1U << 16U;
 constexpr std::uint32_t kFewestBlocks = 4;
+// Each holds 60 ms of a trickle: a reader that is held up for seconds loses nothing of it.
+constexpr std::uint32_t kWantedBlocks = 64;
 constexpr unsigned kMaxInterfaces = 64;
 
 Timestamp real_time() noexcept { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
@@ -340,7 +342,7 @@ RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings, std:
   // A block that cannot hold a whole frame would cut it: room for its headers, too.
   const std::uint32_t smallest = std::max(kSmallestBlock, std::bit_ceil(std::min(snap_len, kLargestBlock / 2) + 4096));
   std::uint32_t block = kLargestBlock;
-  while (block > smallest && share / block < 2 * kFewestBlocks) block /= 2;
+  while (block > smallest && share / block < kWantedBlocks) block /= 2;
   const std::uint64_t most = std::uint64_t{1} << 20U;
   return {block, static_cast<std::uint32_t>(std::clamp<std::uint64_t>(share / block, kFewestBlocks, most))};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Octets of a file or pipe through one reused buffer.
-// read() into 1 MiB that stays in the cache is several times faster than mapping the file: page faults cost more than
+// read() into 256 KiB that stay in the cache is several times faster than mapping the file: page faults cost more than
 // the copy.  The buffer grows only for a single record that is larger than it.
 #pragma once
 
@@ -15,7 +15,7 @@ namespace whiteowl {
 
 class OctetInput {
  public:
-  static constexpr std::size_t kBufferOctets = std::size_t{1} << 20U;
+  static constexpr std::size_t kBufferOctets = std::size_t{1} << 18U;
 
   explicit OctetInput(UniqueFd fd);
 

@@ -19,7 +19,7 @@ struct RingGeometry {
   std::uint32_t blocks;
   [[nodiscard]] std::size_t octets() const noexcept { return std::size_t{block_octets} * blocks; }
 };
-// `total_octets` shared among `rings`.  Blocks of 1 MiB where the share has room for several, smaller ones else, but
+// `total_octets` shared among `rings`.  Blocks of 1 MiB where the share has room for 64 of them, smaller ones else, but
 // never fewer than four nor too small for a frame of `snap_len`: a tiny total is exceeded then.
 [[nodiscard]] RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings,
                                          std::uint32_t snap_len) noexcept;
