@@ -11,7 +11,7 @@ namespace whiteowl {
 
 namespace {
 
-[[noreturn]] void refuse_usage(const std::string& line) { throw StartError{ExitStatus::usage, one_line(line)}; }
+[[noreturn]] void refuse_usage(const std::string& line) { throw StartError{ExitStatus::usage, printable(line)}; }
 
 const CommandOption* find_option(std::string_view name) {
   if (name == "h") name = "help";
@@ -22,6 +22,7 @@ const CommandOption* find_option(std::string_view name) {
 
 [[noreturn]] void refuse_unknown(std::string_view word, std::string_view name) {
   std::vector<std::string_view> names;
+  names.reserve(kCommandOptions.size());
   for (const auto& option : kCommandOptions) names.push_back(option.name);
   std::string line = "unknown option " + std::string{word.substr(0, word.find('='))};
   if (const auto near = nearest(name, names); !near.empty())

@@ -90,7 +90,9 @@ void for_each_key(const YAML::Node& map, const std::string& name, const std::str
     if (!pair.first.IsScalar()) refuse(origin, block, "the name of a setting is wanted here");
     const std::string& word = pair.first.Scalar();
     if (word == "<<") refuse(origin, block, "merge keys (<<) are not supported; write the settings out");
-    const std::string key = block.empty() ? word : block + "." + word;
+    std::string key = block;
+    if (!block.empty()) key += '.';
+    key += word;
     if (const auto [first, is_new] = lines.emplace(word, origin.line); !is_new)
       refuse(origin, key, "this stands in line " + std::to_string(first->second) + " already");
     function(key, origin, pair.second);

@@ -60,7 +60,7 @@ void refuse(const Origin& origin, std::string_view key, const std::string& why) 
   } else {
     line += ": ";
   }
-  throw StartError{ExitStatus::configuration, one_line(line + why)};
+  throw StartError{ExitStatus::configuration, printable(line + why)};
 }
 
 std::string Origin::text() const {
@@ -127,12 +127,8 @@ void Settings::check_relations() const {
     refuse_at("export.interface_index",
               "there are " + std::to_string(indexes) + " numbers for " + std::to_string(interfaces) +
                   (interfaces == 1 ? " interface" : " interfaces") + "; give one for all, or one for each");
-  const auto& fields = config_.ipfix.fields;
-  if (fields.empty()) refuse_at("export.fields", "no field is named; write standard, extended, or a list of names");
-  for (const std::string_view set : {"standard", "extended"}) {
-    if (fields.size() > 1 && std::find(fields.begin(), fields.end(), set) != fields.end())
-      refuse_at("export.fields", "\"" + std::string{set} + "\" is a set of fields of its own and stands alone");
-  }
+  if (config_.ipfix.fields.empty())
+    refuse_at("export.fields", "no field is named; write standard, extended, or a list of names");
   constexpr std::uint32_t kReverse = 29'305;
   if (config_.ipfix.enterprise_number == kReverse)
     refuse_at("export.enterprise_number", "29305 marks reverse elements (RFC 5103) and cannot be ours");

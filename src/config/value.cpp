@@ -138,7 +138,7 @@ std::int64_t number_within(const std::string& text, const Limits& limits, std::s
 
 }  // namespace
 
-std::string one_line(std::string text) {
+std::string printable(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, '?');
   return text;

@@ -174,9 +174,9 @@ TEST_CASE("each mistake in a file is one line with its place") {
       {"export:\n  \"a\\nb\": 1\n", "c.yaml:2:3: export.a?b: there is no such setting; --print-config lists them all"},
       {"a: &x [*x]\n", "c.yaml:1:1: a: there is no such block of settings; --print-config lists them all"},
   }};
-  for (const auto& [yaml, line] : cases) {
-    CAPTURE(yaml);
-    CHECK(load(yaml) == line);
+  for (const auto& row : cases) {
+    CAPTURE(row.first);
+    CHECK(load(row.first) == row.second);
   }
 }
 

@@ -30,8 +30,6 @@ TEST_CASE("settings that do not go together are refused at the one that was give
         "--set export.interface_index: there are 2 numbers for 1 interface; give one for all, or one for each");
   CHECK(with({{"capture.interface", "a,b"}, {"export.interface_index", "1,2"}}) == "taken");
   CHECK(with({{"capture.interface", "a,b"}, {"export.interface_index", "7"}}) == "taken");
-  CHECK(with({{"export.fields", "standard,flowId"}}) ==
-        "--set export.fields: \"standard\" is a set of fields of its own and stands alone");
   CHECK(with({{"export.fields", ""}}) ==
         "--set export.fields: no field is named; write standard, extended, or a list of names");
   CHECK(with({{"export.fields", "extended"}}) == "taken");

@@ -56,9 +56,9 @@ TEST_CASE("durations are read as Go reads them, to the nanosecond") {
       {"10000000s", 10'000'000s},
       {"9999999.999999999s", 9'999'999'999'999'999ns},
   }};
-  for (const auto& [text, want] : cases) {
-    CAPTURE(text);
-    CHECK(parse_duration(text) == want);
+  for (const auto& row : cases) {
+    CAPTURE(row.first);
+    CHECK(parse_duration(row.first) == row.second);
   }
 }
 

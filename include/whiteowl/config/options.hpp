@@ -234,7 +234,8 @@ inline constexpr std::array kOptions = {
         "Measure TCP round-trip times, retransmissions and windows, and export them.",
         [](auto& c) -> auto& { return c.tcp.track; }),
     option(
-        "export.fields", "standard", any(), Reload::no, "Fields of a record: standard, extended, or a list of names.",
+        "export.fields", "standard", any(), Reload::no,
+        "Fields of a record: standard, extended, or a list of names, one of which may be standard or extended.",
         [](auto& c) -> auto& { return c.ipfix.fields; }),
     option(
         "export.enterprise_number", "99999", range(1, 4'294'967'295), Reload::no,

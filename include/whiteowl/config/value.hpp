@@ -36,7 +36,7 @@ class BadValue : public std::runtime_error {
 };
 
 // A message for people: control characters, which a file or an argument may contain, become question marks.
-[[nodiscard]] std::string one_line(std::string text);
+[[nodiscard]] std::string printable(std::string text);
 
 // What a setting may be.  Which members count depends on the type of its destination.
 struct Limits {
