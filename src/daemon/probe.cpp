@@ -44,6 +44,7 @@ std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vec
 
 // A live capture must not meet a page fault in a burst; a file need not pay for a table that it will not fill.
 Config for_kind(Config config, InputKind kind) {
+  config.exporter.live = kind == InputKind::live;
   config.flow.prefault = kind == InputKind::live ? Prefault::yes : Prefault::no;
   return config;
 }

@@ -22,6 +22,7 @@ struct ExporterSettings {
   std::uint32_t queue_records = 16'384;            // room between a worker and the exporter
   std::uint32_t max_rate = 0;                      // messages a second over UDP; 0 = paced by default only at a flush
   StandardOutput output = StandardOutput::none;
+  bool live = false;                               // capturing, not reading a file: a person sees records as they come
 };
 
 }  // namespace whiteowl
