@@ -171,6 +171,19 @@ class Tracked {
   bool complete_ = true;
 };
 
+// 1.23 with its prefix; below a thousand as it is.
+std::string with_prefix(double value, std::string_view between) {
+  constexpr std::string_view kPrefixes = "kMGTPE";
+  std::size_t prefix = 0;
+  value /= 1000;
+  while (value >= 999.5 && prefix + 1 < kPrefixes.size()) {
+    value /= 1000;
+    ++prefix;
+  }
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f}{}{}", value, decimals, between, kPrefixes[prefix]);
+}
+
 std::string protocol_text(const Conversation& conversation) {
   constexpr std::array<std::pair<std::uint8_t, std::string_view>, 16> kNames{{{1, "ICMP"},
                                                                               {2, "IGMP"},
@@ -232,9 +245,9 @@ std::string retransmissions_text(const Conversation& conversation, const Side& s
 
 std::string rate_text(const Conversation& conversation) {
   const auto seconds = std::chrono::duration<double>(conversation.end - conversation.start).count();
-  return seconds <= 0
-             ? "-"
-             : human_count(static_cast<std::uint64_t>(static_cast<double>(conversation.octets()) * 8 / seconds + 0.5));
+  if (seconds <= 0) return "-";
+  const double rate = static_cast<double>(conversation.octets()) * 8 / seconds;
+  return rate < 999.5 ? fmt::format("{:.0f}", rate) : with_prefix(rate, "");
 }
 
 // nfdump's order: CWR ECE URG ACK PSH RST SYN FIN.
@@ -390,19 +403,6 @@ std::string span_text(Timestamp start, Timestamp end) {
 
 std::string counted(std::uint64_t count, std::string_view thing) {
   return fmt::format("{} {}{}", with_commas(count), thing, count == 1 ? "" : "s");
-}
-
-// 1.23 with its prefix; below a thousand as it is.
-std::string with_prefix(double value, std::string_view between) {
-  constexpr std::string_view kPrefixes = "kMGTPE";
-  std::size_t prefix = 0;
-  value /= 1000;
-  while (value >= 999.5 && prefix + 1 < kPrefixes.size()) {
-    value /= 1000;
-    ++prefix;
-  }
-  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  return fmt::format("{:.{}f}{}{}", value, decimals, between, kPrefixes[prefix]);
 }
 
 }  // namespace

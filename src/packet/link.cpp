@@ -26,8 +26,8 @@ Discard require_ipv6(const Walk& walk) noexcept {
 
 Discard read_type(Walk& walk, std::uint16_t type, Packet& packet, unsigned tags, bool in_pseudowire) noexcept;
 
-// RFC 4448 4.6: Ethernet behind a control word.  The MAC addresses and tags stay those of the frame itself; another label
-// stack inside is not followed.
+// RFC 4448 4.6: Ethernet behind a control word.  The MAC addresses and tags stay those of the frame itself; another
+// label stack inside is not followed.
 Discard read_pseudowire(Walk& walk, Packet& packet) noexcept {
   const auto* control_word = walk.take<be32>();
   const auto* ethernet = walk.take<EthernetHeader>();
@@ -141,7 +141,9 @@ Discard read_loopback(Walk& walk) noexcept {
 
 }  // namespace
 
-Discard read_type(Walk& walk, std::uint16_t type, Packet& packet) noexcept { return read_type(walk, type, packet, 0, false); }
+Discard read_type(Walk& walk, std::uint16_t type, Packet& packet) noexcept {
+  return read_type(walk, type, packet, 0, false);
+}
 
 Discard read_ethernet(Walk& walk, Packet& packet) noexcept { return read_ethernet(walk, packet, 0); }
 

@@ -139,7 +139,7 @@ TEST_CASE("snapshots of a long flow add up: averages weighed with packets, small
   records.push_back(later);
   // 40 packets, 3000 octets forward; (10 x 300 + 30 x 700) / 40 = 600 us; 4 of 40; 27,000 octets in 80 s = 2700 bit/s.
   CHECK(Page{}.lines(records)[1] ==
-        "TCP   10.0.0.1:40000 -> 10.0.0.2:443    40    20 3.00 kB 24.0 kB 1m20s  2700 0.250/0.600 0.040/0.050 4 10%    "
+        "TCP   10.0.0.1:40000 -> 10.0.0.2:443    40    20 3.00 kB 24.0 kB 1m20s 2.70k 0.250/0.600 0.040/0.050 4 10%    "
         " 0 "
         "...AP.SF idle");
 }
