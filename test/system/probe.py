@@ -173,7 +173,7 @@ def enter_namespace():
         return
     for options in ((["--net"],) if os.geteuid() == 0 else ()) + (["--user", "--map-root-user", "--net"],):
         if subprocess.run(["unshare", *options, "true"], capture_output=True, check=False).returncode == 0:
-            os.environ["CHOMPY_IN_NAMESPACE"] = "1"
+            os.environ["CHOMPY_IN_NAMESPACE"] = "user" if "--user" in options else "net"
             os.execvp("unshare", ["unshare", *options, sys.executable, *sys.argv])
     skip("network namespaces are not allowed")
 
