@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export over UDP to a collector on the loopback interface: complete, in order, and calm when nobody listens."""
+import os
+import re
 import select
 import socket
 import threading
@@ -143,6 +145,39 @@ class Tcp(probe.Case):
         reader = ipfix.read_file(self.path("stream", b"".join(chunks)))
         self.assertEqual({ipfix.key(r): r["packetDeltaCount"] for r in reader.records},
                          {k: f["packetDeltaCount"] for k, f in c.flows.items()})
+
+
+class Mappings(probe.Case):
+    """The files that teach collectors our six fields say the same as the program."""
+
+    SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../etc/collectors")
+    FIELDS = {name: number for number, name in enumerate(traffic.SIX, 1)}
+
+    def read(self, name):
+        with open(os.path.join(self.SHIPPED, name), encoding="ascii") as file:
+            return file.read()
+
+    def test_goflow2_maps_every_field_by_its_number_and_shows_it(self):
+        text = self.read("goflow2/mapping.yaml")
+        mapped = re.findall(r"- field: (\d+)\n +penprovided: true\n +pen: (\d+)\n +destination: (\w+)\n", text)
+        self.assertEqual({name: int(number) for number, _, name in mapped}, self.FIELDS)
+        self.assertEqual({pen for _, pen, _ in mapped}, {"99999"})
+        declared = re.findall(r"- name: (\w+)\n +index: (\d+)\n +type: varint\n", text)
+        self.assertEqual({name: int(index) for name, index in declared}, {n: 2000 + i for n, i in self.FIELDS.items()})
+        shown = re.findall(r"^    - (\w+)$", text, re.M)
+        self.assertLessEqual(set(self.FIELDS), set(shown))
+        self.assertEqual(len(shown), len(set(shown)))
+
+    def test_nfacctd_knows_every_field_by_its_number_and_length_and_aggregates_it(self):
+        lines = re.findall(r"^name=(\w+) field_type=99999:(\d+) len=(\d) semantics=u_int$", self.read("pmacct/primitives.lst"), re.M)
+        self.assertEqual({n: (int(i), int(size)) for n, i, size in lines}, {n: (i, 4 if i < 5 else 2) for n, i in self.FIELDS.items()})
+        aggregate = re.search(r"^aggregate: (.*)$", self.read("pmacct/nfacctd.conf"), re.M)[1].split(", ")
+        self.assertLessEqual(set(self.FIELDS), set(aggregate))
+
+    def test_the_program_lists_the_fields_under_these_names(self):
+        listed = self.run_probe("--list-fields").out
+        for name in self.FIELDS:
+            self.assertRegex(listed, rf"\b{name}\b")
 
 
 if __name__ == "__main__":
