@@ -6,6 +6,7 @@ times and repeats stand in the scripts below as the difference of two numbers on
 """
 import ipaddress
 import struct
+import sys
 
 ETHERNET, RAW_IP, BSD_NULL, BSD_LOOP, SLL, SLL2 = 1, 101, 0, 108, 113, 276
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
@@ -245,3 +246,10 @@ def pcapng(frames, link=ETHERNET):
         data = relink(frame, link)
         out.append(block(6, struct.pack("<IIIII", 0, ns >> 32, ns & 0xFFFFFFFF, len(data), len(data)) + data))
     return b"".join(out)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: {sys.argv[0]} FILE.pcap")
+    with open(sys.argv[1], "wb") as written:
+        written.write(pcap(standard().frames))
