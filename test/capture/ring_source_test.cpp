@@ -300,7 +300,8 @@ TEST_SUITE("ring" * doctest::skip(!in_private_network())) {
     const std::vector<std::pair<std::string, std::size_t>> expected = {
         {"vlan 100", 2}, {"vlan 100 and tcp", 1}, {"vlan 100 and vlan 200", 1}, {"not vlan", 1}, {"tcp", 2},
         {"udp", 0}};
-    for (const auto& [filter, count] : expected) {
+    for (const auto& [expression, count] : expected) {
+      const std::string& filter = expression;  // a structured binding cannot be captured by CAPTURE
       CAPTURE(filter);
       CaptureSettings settings = settings_for({"wb"});
       settings.bpf_filter = filter;
