@@ -145,4 +145,15 @@ TEST_CASE("the manual pages are clean mdoc") {
   }
 }
 
+TEST_CASE("text that YAML could take for something else is quoted") {
+  const Option& filter = Settings::find("capture.bpf_filter", {});
+  CHECK(to_yaml(scalar("tcp port 80"), filter) == "tcp port 80");
+  CHECK(to_yaml(scalar("a \\ \"x\": #\n\t"), filter) == R"("a \\ \"x\": #\x0A\x09")");
+  for (const char* const text :
+       {"", " x", "x ", "- x", "? x", "null", "~", "*x", "!x", "a: b", "a #b", "[x]", "{x}", "a:"}) {
+    CAPTURE(text);
+    CHECK(to_yaml(scalar(text), filter) == "\"" + std::string{text} + "\"");
+  }
+}
+
 TEST_CASE("the version is printed in one line") { CHECK(version_text().find('\n') == version_text().size() - 1); }
