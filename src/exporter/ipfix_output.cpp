@@ -6,7 +6,6 @@
 #include <cassert>
 #include <chrono>
 #include <cstring>
-#include <iterator>
 #include <utility>
 
 namespace whiteowl {
@@ -73,26 +72,40 @@ bool IpfixOutput::write(const FlowRecord& record, Timestamp now) noexcept {
 bool IpfixOutput::ready(Timestamp now) noexcept {
   if (transport_->session() != session_) follow_session();
   if (!held_.message.empty()) {
-    if (filling_.message.empty()) begin(now);
-    if (!put_owed(now)) return false;
+    if (!put_control(now)) return false;
     if (!filling_.message.empty() && !send(filling_, now)) return false;
     if (!send(held_, now)) return false;
   }
-  if (filling_.message.empty()) begin(now);
-  return put_owed(now);
+  return put_control(now);
+}
+
+bool IpfixOutput::put_control(Timestamp now) noexcept {
+  for (;;) {
+    if (filling_.message.empty()) begin(now);
+    if (!put_owed(now)) return false;
+    // Reports go alone: nfacctd (1.7.7) skips the data that follows a record with strings in the same Message.
+    if (!reports_only_ || filling_.message.empty()) return true;
+    if (!send(filling_, now)) return false;
+  }
 }
 
 void IpfixOutput::begin(Timestamp now) noexcept {
   filling_.message.clear(transport_->max_message());
-  filling_since_ = now;
-  whole_prologue_ = false;
   if (owed_next_ != owed_.size()) return;
+  filling_since_ = now;
+  whole_prologue_ = reports_only_ = false;
   const bool repeat = repeat_by_time(now) || repeat_by_event();
-  if (repeat || (data_since_prologue_ && warm_up_ != 0 && !finishing_)) {
+  const bool reports_by_time =
+      transport_->reliable() && begun_ && template_interval_ > 0s && since(reports_at_, now) >= template_interval_;
+  if (repeat && transport_->reliable() && !introduced_) {
+    // In order: a reader should know our elements before a template uses them.
+    introduced_ = true;
+    owe_reports(now, false);
+  } else if (repeat || (data_since_prologue_ && warm_up_ != 0 && !finishing_)) {
+    introduced_ = false;
     owe_prologue(now, repeat);
-  } else if ((reports_due_ && !refused_) || (transport_->reliable() && template_interval_ > 0s && begun_ &&
-                                             since(reports_at_, now) >= template_interval_)) {
-    owe_reports(now);
+  } else if ((reports_due_ && !refused_) || reports_by_time) {
+    owe_reports(now, transport_->reliable());
   }
 }
 
@@ -110,6 +123,7 @@ void IpfixOutput::follow_session() noexcept {
   owed_.clear();
   owed_next_ = 0;
   prologue_due_ = data_since_prologue_ = true;
+  introduced_ = false;
 }
 
 bool IpfixOutput::repeat_by_time(Timestamp now) const noexcept {
@@ -126,24 +140,17 @@ bool IpfixOutput::repeat_by_event() const noexcept {
 void IpfixOutput::owe_prologue(Timestamp now, bool with_reports) noexcept {
   owed_ = options_.prologue();
   owed_next_ = 0;
-  if (transport_->reliable()) {
-    // In order and without a limit worth mentioning: a reader should know our elements before a template uses them.
-    std::vector<ControlRecord> first =
-        options_.reports(statistics_ ? statistics_() : ProcessStatistics{}, totals_, false);
-    owed_.insert(owed_.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
-    reports_at_ = now;
-  } else if (with_reports) {
-    reports_due_ = true;
-  }
+  if (with_reports && !transport_->reliable()) reports_due_ = true;
   begun_ = whole_prologue_ = true;
   prologue_due_ = data_since_prologue_ = false;
   prologue_at_ = now;
   messages_since_prologue_ = 0;
 }
 
-void IpfixOutput::owe_reports(Timestamp now) noexcept {
-  owed_ = options_.reports(statistics_ ? statistics_() : ProcessStatistics{}, totals_, transport_->reliable());
+void IpfixOutput::owe_reports(Timestamp now, bool repeat) noexcept {
+  owed_ = options_.reports(statistics_ ? statistics_() : ProcessStatistics{}, totals_, repeat);
   owed_next_ = 0;
+  reports_only_ = true;
   reports_due_ = false;
   reports_at_ = now;
 }
