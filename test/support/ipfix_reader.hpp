@@ -91,6 +91,8 @@ class Reader {
     if (!bytes.empty()) faults.push_back("bytes after the last message");
     return messages;
   }
+  // Messages were lost on the way: any next sequence number is fine.
+  void expect_gap() { started_ = false; }
   // A new Transport Session: no template is known, any first sequence number is fine.
   void new_session() {
     templates_.clear();

@@ -51,6 +51,7 @@ class IpfixOutput final : public RecordOutput {
     std::uint32_t flow_records = 0;
   };
   [[nodiscard]] bool ready(Timestamp now) noexcept;
+  [[nodiscard]] bool drop_record() noexcept;
   [[nodiscard]] bool put_control(Timestamp now) noexcept;
   void begin(Timestamp now) noexcept;
   void follow_session() noexcept;
@@ -95,6 +96,7 @@ class IpfixOutput final : public RecordOutput {
   bool begun_ = false;        // a prologue was put
   bool prologue_due_ = true;  // new session, loss or refusal
   bool reports_due_ = false;
+  bool lost_control_ = false;        // since ready() was called, templates or options were lost
   bool introduced_ = false;          // reliable transports: the reports went before the prologue that is due
   bool data_since_prologue_ = true;  // a prologue is followed by data before the next, however small the Messages are
   std::uint32_t warm_up_;            // Messages left that carry the prologue at the begin of a session
