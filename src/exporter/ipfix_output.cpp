@@ -6,7 +6,6 @@
 #include <cassert>
 #include <chrono>
 #include <cstring>
-#include <iterator>
 #include <utility>
 
 namespace whiteowl {
@@ -55,44 +54,71 @@ IpfixOutput::IpfixOutput(std::unique_ptr<Transport> transport, const IpfixSettin
 bool IpfixOutput::write(const FlowRecord& record, Timestamp now) noexcept {
   const Template& form = templates_.of(record);
   for (;;) {
-    if (!ready(now)) return false;
+    if (!ready(now)) return lost_control_ && drop_record();
     std::uint8_t* place = nullptr;
-    if (filling_.flow_records < kMaxRecords)
+    if (filling_.flow_records < kMaxRecords) {
       place = filling_.message.add(form.id, form.octets, form.octets >= kShortestPadded);
+    }
     if (place != nullptr) {
       form.encode(record, place);
       ++filling_.flow_records;
       data_since_prologue_ = true;
       return true;
     }
+    const bool only_control = filling_.flow_records == 0;
     if (!send(filling_, now)) return false;
+    if (only_control && lost_control_) return drop_record();
   }
 }
 
-// Brings the Message being filled to where a record may follow: session followed, templates in.
+// No data can follow templates that were lost, and trying on for the same record might never end.
+bool IpfixOutput::drop_record() noexcept {
+  if (!held_.message.empty()) lost(held_);
+  page_.settle(1, false);
+  return true;
+}
+
+// Brings the Message being filled to where a record may follow: session followed, templates in.  False when the
+// transport takes nothing now, or when it lost templates (lost_control_).
 bool IpfixOutput::ready(Timestamp now) noexcept {
+  lost_control_ = false;
   if (transport_->session() != session_) follow_session();
   if (!held_.message.empty()) {
+    if (!put_control(now)) return false;
+    if (!filling_.message.empty() && (!send(filling_, now) || lost_control_)) return false;
+    if (!send(held_, now)) return false;
+    lost_control_ = false;
+  }
+  return put_control(now);
+}
+
+bool IpfixOutput::put_control(Timestamp now) noexcept {
+  for (;;) {
     if (filling_.message.empty()) begin(now);
     if (!put_owed(now)) return false;
-    if (!filling_.message.empty() && !send(filling_, now)) return false;
-    if (!send(held_, now)) return false;
+    // Reports go alone: nfacctd (1.7.7) skips the data that follows a record with strings in the same Message.
+    if (!reports_only_ || filling_.message.empty()) return true;
+    if (!send(filling_, now) || lost_control_) return false;
   }
-  if (filling_.message.empty()) begin(now);
-  return put_owed(now);
 }
 
 void IpfixOutput::begin(Timestamp now) noexcept {
   filling_.message.clear(transport_->max_message());
-  filling_since_ = now;
-  whole_prologue_ = false;
   if (owed_next_ != owed_.size()) return;
+  filling_since_ = now;
+  whole_prologue_ = reports_only_ = false;
   const bool repeat = repeat_by_time(now) || repeat_by_event();
-  if (repeat || (data_since_prologue_ && warm_up_ != 0 && !finishing_)) {
+  const bool reports_by_time =
+      transport_->reliable() && begun_ && template_interval_ > 0s && since(reports_at_, now) >= template_interval_;
+  if (repeat && transport_->reliable() && !introduced_) {
+    // In order: a reader should know our elements before a template uses them.
+    introduced_ = true;
+    owe_reports(now, false);
+  } else if (repeat || (data_since_prologue_ && warm_up_ != 0 && !finishing_)) {
+    introduced_ = false;
     owe_prologue(now, repeat);
-  } else if ((reports_due_ && !refused_) || (transport_->reliable() && template_interval_ > 0s && begun_ &&
-                                             since(reports_at_, now) >= template_interval_)) {
-    owe_reports(now);
+  } else if ((reports_due_ && !refused_) || reports_by_time) {
+    owe_reports(now, transport_->reliable());
   }
 }
 
@@ -103,13 +129,14 @@ void IpfixOutput::follow_session() noexcept {
   warm_up_ = transport_->reliable() ? 0 : kWarmUpMessages;
   settle_doubtful(true);
   // Data behind all of its templates can go as it is; data alone has to wait until the templates have gone.
-  if (whole_prologue_ && held_.message.empty()) return;
+  if (whole_prologue_ && held_.message.empty() && !transport_->reliable()) return;
   if (held_.message.empty() && filling_.flow_records != 0) std::swap(held_, filling_);
   filling_.flow_records = 0;
   filling_.message.clear(transport_->max_message());
   owed_.clear();
   owed_next_ = 0;
   prologue_due_ = data_since_prologue_ = true;
+  introduced_ = false;
 }
 
 bool IpfixOutput::repeat_by_time(Timestamp now) const noexcept {
@@ -126,24 +153,17 @@ bool IpfixOutput::repeat_by_event() const noexcept {
 void IpfixOutput::owe_prologue(Timestamp now, bool with_reports) noexcept {
   owed_ = options_.prologue();
   owed_next_ = 0;
-  if (transport_->reliable()) {
-    // In order and without a limit worth mentioning: a reader should know our elements before a template uses them.
-    std::vector<ControlRecord> first =
-        options_.reports(statistics_ ? statistics_() : ProcessStatistics{}, totals_, false);
-    owed_.insert(owed_.begin(), std::make_move_iterator(first.begin()), std::make_move_iterator(first.end()));
-    reports_at_ = now;
-  } else if (with_reports) {
-    reports_due_ = true;
-  }
+  if (with_reports && !transport_->reliable()) reports_due_ = true;
   begun_ = whole_prologue_ = true;
   prologue_due_ = data_since_prologue_ = false;
   prologue_at_ = now;
   messages_since_prologue_ = 0;
 }
 
-void IpfixOutput::owe_reports(Timestamp now) noexcept {
-  owed_ = options_.reports(statistics_ ? statistics_() : ProcessStatistics{}, totals_, transport_->reliable());
+void IpfixOutput::owe_reports(Timestamp now, bool repeat) noexcept {
+  owed_ = options_.reports(statistics_ ? statistics_() : ProcessStatistics{}, totals_, repeat);
   owed_next_ = 0;
+  reports_only_ = true;
   reports_due_ = false;
   reports_at_ = now;
 }
@@ -157,7 +177,7 @@ bool IpfixOutput::put_owed(Timestamp now) noexcept {
       ++owed_next_;
     } else {
       assert(!filling_.message.empty());  // every record fits the smallest Message
-      if (!send(filling_, now)) return false;
+      if (!send(filling_, now) || lost_control_) return false;
       whole_prologue_ = false;
     }
   }
@@ -214,7 +234,12 @@ void IpfixOutput::lost(Pending& pending) noexcept {
   counters_.messages_lost.add();
   settle_doubtful(true);
   page_.settle(pending.flow_records, false);
-  if (pending.message.template_records() != 0) prologue_due_ = true;
+  if (pending.message.template_records() != 0) {
+    owed_.clear();
+    owed_next_ = 0;
+    prologue_due_ = data_since_prologue_ = lost_control_ = true;
+    introduced_ = false;
+  }
   pending.flow_records = 0;
   pending.message.clear(transport_->max_message());
 }
@@ -263,16 +288,19 @@ bool IpfixOutput::finish(Timestamp now) noexcept {
   bool took_all = true;
   // Data, then the templates if none went out yet, then the reports: each may begin a Message of its own.
   for (int messages = 0; took_all && messages < 4 && (reports_due_ || !filling_.message.empty()); ++messages) {
-    took_all = ready(now) && (filling_.message.empty() || send(filling_, now));
-    if (refused_) reports_due_ = false;
-  }
-  if (took_all) {
+    took_all = filling_.message.empty() || send(filling_, now);
     transport_->step(now);  // sees a refusal of the last Message, if it has come
+    look_for_refusal(now, Duration::zero());
+    took_all = took_all && ready(now);
+    if (refused_ || lost_control_) reports_due_ = false;
+  }
+  if (took_all && in_doubt_) {
+    transport_->step(now);
     look_for_refusal(now, Duration::zero());
   }
   const bool empty = filling_.message.empty() && held_.message.empty() && transport_->drained();
   // Reports alone are not worth waiting for a collector that is away.
-  const bool reports_alone = filling_.flow_records == 0 && held_.message.empty() && busy_;
+  const bool reports_alone = filling_.flow_records == 0 && held_.message.empty() && (busy_ || lost_control_);
   finished_ = (took_all && empty && !reports_due_) || reports_alone;
   return finished_;
 }

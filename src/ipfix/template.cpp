@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/ipfix/elements.hpp"
@@ -29,16 +31,76 @@ const Element* counterpart(const Element& element, const std::vector<std::string
   return nullptr;
 }
 
+// Whether records of `kind` carry the row.  The standard template is one for all protocols, so its TCP fields are
+// there, and zero, in other records too.
+constexpr bool fits(const Element& row, RecordKind kind, bool standard, bool tcp_fields) {
+  if (row.carried == Carried::tcp) return tcp_fields && (standard || carries(row.carried, kind));
+  return carries(row.carried, kind);
+}
+
+constexpr bool in_set(const Element& row, FieldSet set, RecordKind kind, bool tcp_fields) {
+  return (row.set == FieldSet::standard || set == FieldSet::extended) &&
+         fits(row, kind, set == FieldSet::standard, tcp_fields);
+}
+
+// The two sets are known when compiling, so their records need no call for each element.
+template <FieldSet Set, RecordKind Kind, bool TcpFields, std::size_t... Rows>
+void encode_rows(const FlowRecord& record, std::uint8_t* out, std::index_sequence<Rows...> /*rows*/) noexcept {
+  const auto encode_row = [&](auto row) {
+    constexpr Element kRow = kElements[decltype(row)::value];
+    if constexpr (in_set(kRow, Set, Kind, TcpFields)) out = kRow.encode(record, out);
+  };
+  (encode_row(std::integral_constant<std::size_t, Rows>{}), ...);
+}
+
+template <FieldSet Set, RecordKind Kind, bool TcpFields>
+void encode_set(const FlowRecord& record, std::uint8_t* out) noexcept {
+  encode_rows<Set, Kind, TcpFields>(record, out, std::make_index_sequence<kElements.size()>{});
+}
+
+using EncodeAll = void (*)(const FlowRecord& record, std::uint8_t* out) noexcept;
+
+template <FieldSet Set, bool TcpFields>
+EncodeAll encode_set_of(RecordKind kind) {
+  using enum RecordKind;
+  switch (kind) {
+    case ipv4_tcp:
+      return encode_set<Set, ipv4_tcp, TcpFields>;
+    case ipv4_icmp:
+      return encode_set<Set, ipv4_icmp, TcpFields>;
+    case ipv4_other:
+      return encode_set<Set, ipv4_other, TcpFields>;
+    case ipv6_tcp:
+      return encode_set<Set, ipv6_tcp, TcpFields>;
+    case ipv6_icmp:
+      return encode_set<Set, ipv6_icmp, TcpFields>;
+    case ipv6_other:
+      return encode_set<Set, ipv6_other, TcpFields>;
+  }
+  return nullptr;
+}
+
+EncodeAll encode_all_of(const IpfixSettings& settings, RecordKind kind) {
+  if (settings.fields.size() != 1) return nullptr;
+  if (settings.fields[0] == "standard") {
+    return settings.tcp_fields ? encode_set_of<FieldSet::standard, true>(kind)
+                               : encode_set_of<FieldSet::standard, false>(kind);
+  }
+  if (settings.fields[0] == "extended") {
+    return settings.tcp_fields ? encode_set_of<FieldSet::extended, true>(kind)
+                               : encode_set_of<FieldSet::extended, false>(kind);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::vector<const Element*> chosen_elements(const IpfixSettings& settings, RecordKind kind) {
   std::vector<const Element*> chosen;
   const bool standard = named(settings.fields, "standard");
   const auto add = [&](const Element& row) {
-    // The standard template is one for all protocols, so its TCP fields are there, and zero, in other records too.
-    const bool fits = carries(row.carried, kind) || (standard && row.carried == Carried::tcp);
-    const bool wanted = settings.tcp_fields || row.carried != Carried::tcp;
-    if (fits && wanted && std::find(chosen.begin(), chosen.end(), &row) == chosen.end()) chosen.push_back(&row);
+    const bool wanted = fits(row, kind, standard, settings.tcp_fields);
+    if (wanted && std::find(chosen.begin(), chosen.end(), &row) == chosen.end()) chosen.push_back(&row);
   };
   for (const std::string& name : settings.fields) {
     if (const Element* row = find_element(name); row != nullptr) {
@@ -88,10 +150,9 @@ Templates::Templates(const IpfixSettings& settings) {
         std::find_if(all_.begin(), all_.end(), [&](const Template& t) { return t.elements == next.elements; });
     by_kind_[kind] = static_cast<std::size_t>(same - all_.begin());
     if (same != all_.end()) continue;
-    for (const Element* element : next.elements) {
+    for (const Element* element : next.elements)
       next.octets = static_cast<std::uint16_t>(next.octets + element->octets);
-      next.encoders.push_back(element->encode);
-    }
+    next.encode_all = encode_all_of(settings, static_cast<RecordKind>(kind));
     all_.push_back(std::move(next));
   }
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flow Records as IPFIX to one collector: fills Messages, keeps the sequence, repeats templates, paces, survives
+// Flow Records as IPFIX to one collector: fills Messages, keeps the sequence, repeats templates, paces, outlives
 // outages.
 //
 // Templates and the sampling record stand first in the Message that carries the first data of a session, because
-// collectors decode datagrams out of order; the other options follow in the next Message.  Over UDP they are repeated
-// by time and by count of Messages (RFC 7011 8.1), after each refusal, and in each of a session's first Messages.
+// collectors decode datagrams out of order; the other options follow in Messages of their own (in files and over TCP
+// they go first).  Over UDP they are repeated by time and by count of Messages (RFC 7011 8.1), after each refusal, and
+// in each of a session's first Messages.
+//
 // Sequence numbers (RFC 7011 3.1) count the Data Records of Messages that left this host, options included.  A Message
-// that the kernel did not take was never sent: its number goes to the next one, and its records to
-// notSentFlowTotalCount. A new session starts at 0; a Message in hand goes to it after the templates. While the
-// transport is busy records wait; after `patience` they are lost and counted, until it takes Messages again.
+// that the kernel did not take was never sent: its number goes to the next one, its records to notSentFlowTotalCount.
+// A new session starts at 0; a Message in hand goes to it after the templates.
+//
+// While the transport is busy records wait; after `patience` they are lost and counted, until it takes Messages again.
 #pragma once
 
 #include <functional>
@@ -48,12 +51,14 @@ class IpfixOutput final : public RecordOutput {
     std::uint32_t flow_records = 0;
   };
   [[nodiscard]] bool ready(Timestamp now) noexcept;
+  [[nodiscard]] bool drop_record() noexcept;
+  [[nodiscard]] bool put_control(Timestamp now) noexcept;
   void begin(Timestamp now) noexcept;
   void follow_session() noexcept;
   [[nodiscard]] bool repeat_by_time(Timestamp now) const noexcept;
   [[nodiscard]] bool repeat_by_event() const noexcept;
   void owe_prologue(Timestamp now, bool with_reports) noexcept;
-  void owe_reports(Timestamp now) noexcept;
+  void owe_reports(Timestamp now, bool repeat) noexcept;
   [[nodiscard]] bool put_owed(Timestamp now) noexcept;
   [[nodiscard]] bool send(Pending& pending, Timestamp now) noexcept;
   [[nodiscard]] bool patient(Timestamp now) noexcept;
@@ -77,6 +82,7 @@ class IpfixOutput final : public RecordOutput {
   Pending held_;  // begun in the session before; goes out after the new session's templates
   Timestamp filling_since_{};
   bool whole_prologue_ = false;  // filling_ begins with all templates
+  bool reports_only_ = false;    // filling_ holds reports, or their rest
 
   // The last Message sent, while it may still be refused.
   bool in_doubt_ = false;
@@ -90,6 +96,8 @@ class IpfixOutput final : public RecordOutput {
   bool begun_ = false;        // a prologue was put
   bool prologue_due_ = true;  // new session, loss or refusal
   bool reports_due_ = false;
+  bool lost_control_ = false;        // since ready() was called, templates or options were lost
+  bool introduced_ = false;          // reliable transports: the reports went before the prologue that is due
   bool data_since_prologue_ = true;  // a prologue is followed by data before the next, however small the Messages are
   std::uint32_t warm_up_;            // Messages left that carry the prologue at the begin of a session
   std::uint32_t messages_since_prologue_ = 0;

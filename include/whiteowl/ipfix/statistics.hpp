@@ -7,7 +7,8 @@
 //   Metering Process reliability  scope 149: 163, 164, 165, 135 (RFC 7011 4.2; no times of first and last loss)
 //   Exporting Process reliability scope exportingProcessId 144: 166, 167, 168, 160 (RFC 7011 4.3; likewise)
 //   interface names               scope ingressInterface 10: 82
-//   Information Element types     scope 346, 303: 339, 344, 345, 342, 343, 341, 340 (RFC 5610 3.9) for each of our own elements
+//   Information Element types     scope 346, 303: 339, 344, 345, 342, 343, 341, 340 (RFC 5610 3.9) for each of our own
+//   elements
 // Sets with strings are never padded: padding could be read as one more record.
 #pragma once
 

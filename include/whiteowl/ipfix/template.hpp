@@ -18,12 +18,13 @@ struct Template {
   std::uint16_t id = 0;
   std::uint16_t octets = 0;  // of a Data Record
   std::vector<const Element*> elements;
-  std::vector<std::uint8_t* (*)(const FlowRecord&, std::uint8_t*) noexcept>
-      encoders;  // the elements' own, side by side
+  // Writes all elements at once; null for a list of names, which is written element by element.
+  void (*encode_all)(const FlowRecord& record, std::uint8_t* out) noexcept = nullptr;
 
   // Writes the Data Record: exactly `octets` octets at `out`.
   void encode(const FlowRecord& record, std::uint8_t* out) const noexcept {
-    for (const auto encoder : encoders) out = encoder(record, out);
+    if (encode_all != nullptr) return encode_all(record, out);
+    for (const Element* element : elements) out = element->encode(record, out);
   }
 };
 
