@@ -68,7 +68,7 @@ class Adapted(Conv):
 
     def one_way_handshake(s, p, D):
         e = s.cache[p.d]
-        D.syn = e if e and D.isn == e[0] else None
+        D.syn = e if e and D.isn == e[0] and getattr(D, 'sent_syn', False) else None
         super().one_way_handshake(p, D)
 
     def on_syn(s, p, D, X, seglen):

@@ -2,6 +2,8 @@
 
 #include "whiteowl/tcp/duplicate.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace whiteowl {
@@ -15,23 +17,30 @@ T load(const std::uint8_t* octets) noexcept {
   return value;
 }
 
-// Multiply and fold: one multiplication for eight octets is enough to keep 32 good bits.
-std::uint64_t fold(std::uint64_t state, std::uint64_t word) noexcept {
-  const std::uint64_t product = (state ^ word) * 0x9E3779B97F4A7C15U;
-  return product ^ (product >> 32U);
-}
+// One odd multiplier a word: the products do not wait for each other, and words that change places change the sum.
+constexpr std::array<std::uint64_t, 8> kMultipliers = {0x9E3779B97F4A7C15U, 0xBF58476D1CE4E5B9U, 0x94D049BB133111EBU,
+                                                       0xD6E8FEB86659FD93U, 0xA0761D6478BD642FU, 0xE7037ED1A0B428DBU,
+                                                       0x8EBC6AF09C88C6E3U, 0x589965CC75374CC3U};
 
-// Never 0, which stands for "none".
+constexpr std::uint32_t kFixedHeader = sizeof(TcpHeader);
+
+// Never 0, which stands for "none".  A TCP header has three words besides its options and five of options at most.
 std::uint32_t fingerprint(const Packet& packet) noexcept {
   const auto* header = reinterpret_cast<const std::uint8_t*>(packet.tcp);
-  std::uint64_t state =
-      fold(load<std::uint64_t>(header + 4), load<std::uint32_t>(header + 12));  // seq, ack; offset .. window
-  state = fold(state, (std::uint64_t{packet.payload_octets} << 16U) | packet.ip_id);
-  std::size_t at = sizeof(TcpHeader);
-  for (; at + 8 <= packet.tcp_header_captured; at += 8) state = fold(state, load<std::uint64_t>(header + at));
-  for (; at + 4 <= packet.tcp_header_captured; at += 4) state = fold(state, load<std::uint32_t>(header + at));
-  for (; at < packet.tcp_header_captured; ++at) state = fold(state, header[at]);
-  const auto print = static_cast<std::uint32_t>(state ^ (state >> 32U));
+  std::uint64_t sum = load<std::uint64_t>(header + 4) * kMultipliers[0];  // sequence and ACK number
+  sum += load<std::uint32_t>(header + 12) * kMultipliers[1];              // offset, flags, window
+  sum += ((std::uint64_t{packet.payload_octets} << 16U) | packet.ip_id) * kMultipliers[2];
+  const std::uint8_t* at = header + kFixedHeader;
+  std::uint32_t left =
+      std::max(packet.tcp_header_captured, kFixedHeader) - kFixedHeader;  // a bad data offset may claim less
+  std::size_t word = 3;
+  for (; left >= 8 && word < kMultipliers.size(); left -= 8, at += 8)
+    sum += load<std::uint64_t>(at) * kMultipliers[word++];
+  std::uint64_t rest = 0;
+  if (left >= 4) rest = load<std::uint32_t>(at);
+  for (std::uint32_t i = left & ~3U; i < left && i < 8; ++i) rest = (rest << 8U) | at[i];
+  sum += rest * kMultipliers[word & 7U];
+  const auto print = static_cast<std::uint32_t>((sum ^ (sum >> 29U)) * kMultipliers[0] >> 32U);
   return print == 0 ? 1 : print;
 }
 

@@ -35,7 +35,8 @@ void open_direction(const Exchange& exchange) noexcept {
   TcpDirection& sender = exchange.sender();
   const Segment& segment = exchange.segment;
   exchange.conversation.isn[exchange.direction] = segment.seq;
-  exchange.conversation.syn_payload[exchange.direction] = static_cast<std::uint16_t>(std::min<std::uint32_t>(segment.payload, 0xFFFF));
+  exchange.conversation.syn_payload[exchange.direction] =
+      static_cast<std::uint16_t>(std::min<std::uint32_t>(segment.payload, 0xFFFF));
   sender.flags = (sender.flags & ~(kMidstream | kUnaKnown | kTimestamps | kSynHadAck)) | kSeen;
   if (segment.has(tcp_flag::kAck)) sender.flags |= kSynHadAck;
   if (segment.has_timestamps) sender.flags |= kTimestamps;

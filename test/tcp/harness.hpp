@@ -2,6 +2,7 @@
 // Runs scripts through the meter as the flow table would: one conversation, old records kept at a restart.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -31,7 +32,7 @@ inline bool operator==(const ConversationResult& a, const ConversationResult& b)
 class ConversationRun {
  public:
   explicit ConversationRun(const TcpSettings& settings = {}, const ScriptFrame::Form& form = {})
-      : meter_{settings, 1, 1}, form_{form}, conversation_{} {
+      : meter_{small(settings), 1, 1}, form_{form}, conversation_{} {
     conversation_.cold = 1;
   }
 
@@ -80,6 +81,12 @@ class ConversationRun {
   static constexpr std::uint64_t kTupleHash = 0x1234'5678'9ABC'DEF0;
 
  private:
+  // One conversation needs no large cache, and thousands of runs should not each clear one.
+  static TcpSettings small(TcpSettings settings) {
+    settings.syn_cache_max = std::min<std::uint32_t>(settings.syn_cache_max, 64);
+    return settings;
+  }
+
   TcpMeter meter_;
   ScriptFrame::Form form_;
   TcpConversation conversation_;

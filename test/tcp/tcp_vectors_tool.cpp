@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// tcp_vectors_tool [--strict] FILE...: the TCP figures of every conversation in classic Ethernet pcap files, as JSON lines,
-// for comparison with other implementations.  Its parsing is its own, so that nothing is judged by the probe's decoder.
+// tcp_vectors_tool [--strict] FILE...: the TCP figures of every conversation in classic Ethernet pcap files, as JSON
+// lines, for comparison with other implementations.  Its parsing is its own, so that nothing is judged by the probe's
+// decoder.
 //
 // One line per conversation, incarnation of its tuple and direction; direction 0 is that of the conversation's first
 // packet.  Conversations stand in the order of their first packets.  Every file has a meter of its own.
@@ -23,7 +24,8 @@ using namespace whiteowl;
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kStates = {"New", "SynSent", "SynAckSeen", "Established", "FinWait", "Closed"};
+constexpr std::array<std::string_view, 6> kStates = {"New",         "SynSent", "SynAckSeen",
+                                                     "Established", "FinWait", "Closed"};
 constexpr std::uint32_t kMaxConversations = 65'536;
 
 using End = std::pair<std::string, std::uint16_t>;  // address octets, port
@@ -51,7 +53,8 @@ std::optional<Packet> parse(const Frame& frame) {
   std::uint32_t behind = 0;
   if (type == 0x0800 && left >= 20 && data[0] >> 4U == 4) {
     header = (data[0] & 15U) * 4U;
-    if (header < 20 || data[9] != 6 || (be(data + 6, 2) & 0x3FFFU) != 0 || be(data + 2, 2) < header) return std::nullopt;
+    if (header < 20 || data[9] != 6 || (be(data + 6, 2) & 0x3FFFU) != 0 || be(data + 2, 2) < header)
+      return std::nullopt;
     packet.ip_version = 4;
     packet.source_address = data + 12;
     packet.destination_address = data + 16;
@@ -128,12 +131,14 @@ class Run {
     for (unsigned d = 0; d < 2; ++d) {
       const TcpFields f = meter_.take(known.conversation, d);
       std::array<char, 512> line{};
-      std::snprintf(line.data(), line.size(),
-                    R"({"file":"%s","conversation":%zu,"incarnation":%u,"direction":%u,"packets":%llu,"rtt_min":%u,"rtt_max":%u,)"
-                    R"("rtt_avg":%u,"retrans":%u,"win_min":%u,"win_max":%u,"state":"%s"})"
-                    "\n",
-                    name_.c_str(), known.number, known.incarnation, d, static_cast<unsigned long long>(known.packets[d]),
-                    f.min_rtt_us, f.max_rtt_us, f.avg_rtt_us, f.retransmit_count, f.min_tcp_window, f.max_tcp_window, state.data());
+      std::snprintf(
+          line.data(), line.size(),
+          R"({"file":"%s","conversation":%zu,"incarnation":%u,"direction":%u,"packets":%llu,"rtt_min":%u,"rtt_max":%u,)"
+          R"("rtt_avg":%u,"retrans":%u,"win_min":%u,"win_max":%u,"state":"%s"})"
+          "\n",
+          name_.c_str(), known.number, known.incarnation, d, static_cast<unsigned long long>(known.packets[d]),
+          f.min_rtt_us, f.max_rtt_us, f.avg_rtt_us, f.retransmit_count, f.min_tcp_window, f.max_tcp_window,
+          state.data());
       known.lines += line.data();
     }
     known.packets = {};
