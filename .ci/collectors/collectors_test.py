@@ -212,8 +212,8 @@ class Collectors(probe.Case):
                 self.assertEqual(int(figures["Packets"]), self.traffic.packets(), line)
                 self.assertEqual(int(figures["Bytes"]), sum(f["octetDeltaCount"] for f in flows), line)
                 self.assertEqual(int(figures["Bad Packets"]), 0, line)
-                # This nfcapd leaves Options Data Records out of its count, RFC 7011 3.1 does not: it misses a beat after
-                # each message that carried some, and nowhere else.
+                # This nfcapd leaves Options Data Records out of its count, RFC 7011 3.1 does not: it misses a beat
+                # after each message that carried some, and nowhere else.
                 options = sum(self.sniffer.with_options[:-1])
                 self.assertEqual(int(figures["Sequence Errors"]), options, line)
                 self.assertIn("packet interval: 1, packet space: 0", self.log())
@@ -328,7 +328,7 @@ class Collectors(probe.Case):
                 int(one["destinationTransportPort"]),
                 int(one["protocolIdentifier"]),
             )
-            # Elements that it does not know are octets to ipfixDump; it prints them as a number in this machine's order.
+            # Elements that ipfixDump does not know are octets to it, printed as a number in this machine's order.
             private = {int(number): (name, value.strip()) for pen, number, name, value in fields if pen == "99999"}
             sizes = dict(zip(range(1, 7), (4, 4, 4, 4, 2, 2)))
             six = [

@@ -99,7 +99,7 @@ class Wire:
 
 
 class Tcpdump:
-    """The second opinion.  In a user namespace tcpdump cannot change its user and ends; a recorder of ours stands in."""
+    """The second opinion.  In a user namespace tcpdump cannot change its user; a recorder of ours stands in."""
 
     def __init__(self, case, interface, expression):
         self.file = case.path("tcpdump.pcap")

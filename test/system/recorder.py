@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes TCP and UDP packets of an interface to standard output as a pcap, until SIGINT; says what it lost like tcpdump."""
+"""Writes TCP and UDP packets of an interface to standard output as a pcap, until SIGINT; then says what it lost."""
 
 import signal
 import socket
