@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a sanitized program on every capture of some folders, in both readings of tunnels and with short timeouts.
 
-identity.py PROGRAM FOLDER...: no crash, no sanitizer report, no run longer than a minute, IPFIX that our reader takes, and
-the accounting identity in every counters file.
+identity.py PROGRAM FOLDER...: no crash, no sanitizer report, no run longer than a minute, IPFIX that our reader takes,
+and the accounting identity in every counters file.
 """
+
 import json
 import os
 import subprocess
@@ -13,9 +14,20 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../test/system"))
 import ipfix  # noqa: E402
 
-WAYS = {"outer": (), "inner": ("--set", "decode.tunnels=inner"),
-        "hurried": ("--set", "export.active_timeout=1s", "--set", "export.inactive_timeout=1s", "--set", "flow.max_flows=64",
-                    "--set", "capture.workers=4")}
+WAYS = {
+    "outer": (),
+    "inner": ("--set", "decode.tunnels=inner"),
+    "hurried": (
+        "--set",
+        "export.active_timeout=1s",
+        "--set",
+        "export.inactive_timeout=1s",
+        "--set",
+        "flow.max_flows=64",
+        "--set",
+        "capture.workers=4",
+    ),
+}
 
 
 def complaint(program, capture, options, folder):
@@ -24,8 +36,14 @@ def complaint(program, capture, options, folder):
         if os.path.exists(path):
             os.remove(path)
     try:
-        done = subprocess.run([program, "--read", capture, "--write-ipfix", out, "--output", "none", "--counters", counters, *options],
-                              capture_output=True, text=True, timeout=60, errors="replace", check=False)
+        done = subprocess.run(
+            [program, "--read", capture, "--write-ipfix", out, "--output", "none", "--counters", counters, *options],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            errors="replace",
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return "took more than a minute"
     if done.returncode not in (0, 1) or "Sanitizer" in done.stderr or "runtime error" in done.stderr:
@@ -35,8 +53,13 @@ def complaint(program, capture, options, folder):
         return None if done.returncode == 1 and done.stderr.strip() else "no counters"
     with open(counters, encoding="utf-8") as file:
         c = json.load(file)
-    places = [c["packets_filtered"], sum(c["packets_discarded"].values()), c["packets_in_records_sent"], c["packets_in_records_not_sent"],
-              c["packets_in_table"]]
+    places = [
+        c["packets_filtered"],
+        sum(c["packets_discarded"].values()),
+        c["packets_in_records_sent"],
+        c["packets_in_records_not_sent"],
+        c["packets_in_table"],
+    ]
     if c["packets_received"] != sum(places):
         return f"received {c['packets_received']}, accounted for {places}"
     try:
@@ -50,7 +73,12 @@ def complaint(program, capture, options, folder):
 
 def main():
     program, folders, bad, runs = sys.argv[1], sys.argv[2:], 0, 0
-    captures = sorted(os.path.join(folder, name) for folder in folders for name in os.listdir(folder) if name.endswith((".pcap", ".pcapng")))
+    captures = sorted(
+        os.path.join(folder, name)
+        for folder in folders
+        for name in os.listdir(folder)
+        if name.endswith((".pcap", ".pcapng"))
+    )
     with tempfile.TemporaryDirectory() as folder:
         for capture in captures:
             for way, options in WAYS.items():

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real collectors on the loopback interface of a private namespace; every number they show is compared with what was in the capture.
+"""Real collectors on the loopback interface of a private namespace.
+
+Every number that they show is compared with what was in the capture.
 
 collectors_test.py PROGRAM [GOFLOW2]: without the path of a goflow2 program its test is left out, and says so.
 """
+
 import collections
 import datetime
 import ipaddress
@@ -19,8 +22,8 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "test/system"))
-import ipfix    # noqa: E402
-import probe    # noqa: E402
+import ipfix  # noqa: E402
+import probe  # noqa: E402
 import traffic  # noqa: E402
 
 PORT = 2055
@@ -84,12 +87,15 @@ class Collectors(probe.Case):
 
     def background(self, *command, port=None, **more):
         with open(self.path("collector.log"), "wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, **more)
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, **more
+            )
 
         def end():
             if process.poll() is None:
                 process.kill()
             process.wait()
+
         self.addCleanup(end)
         if port:
             wanted = f":{port:04X} "
@@ -100,6 +106,7 @@ class Collectors(probe.Case):
                     with open(f"/proc/net/{name}", encoding="ascii") as file:
                         table += file.read()
                 return process.poll() is not None or wanted in table
+
             probe.wait_for(f"{command[0]} listens", listening, 30)
             self.assertIsNone(process.poll(), self.log())
         return process
@@ -154,6 +161,7 @@ class Collectors(probe.Case):
             elif isinstance(node, list):
                 for value in node:
                     collect(value, found)
+
         probe.wait_for("tshark has written", lambda: len(decoded()) == len(self.traffic.flows), 20)
         self.stop(tshark)
         got = {}
@@ -161,14 +169,24 @@ class Collectors(probe.Case):
             flat = [(n, v) for n, v in pairs if isinstance(v, str)]
             flat += [inner for n, v in pairs if n == "cflow.timedelta_tree" for inner in v]
             one, private = dict(flat), [v for n, v in flat if n == "cflow.enterprise_private_entry"]
-            key = (one.get("cflow.srcaddr") or one["cflow.srcaddrv6"], one.get("cflow.dstaddr") or one["cflow.dstaddrv6"],
-                   int(one["cflow.srcport"]), int(one["cflow.dstport"]), int(one["cflow.protocol"]))
+            key = (
+                one.get("cflow.srcaddr") or one["cflow.srcaddrv6"],
+                one.get("cflow.dstaddr") or one["cflow.dstaddrv6"],
+                int(one["cflow.srcport"]),
+                int(one["cflow.dstport"]),
+                int(one["cflow.protocol"]),
+            )
             self.assertEqual(len(private), 6, pairs)
-            got[key] = dict(zip(traffic.SIX, (int(v.replace(":", ""), 16) for v in private)),
-                            packetDeltaCount=int(one["cflow.packets"]), octetDeltaCount=int(one["cflow.octets"]),
-                            tcpControlBits=int(one["cflow.tcpflags"], 16), sourceMacAddress=one["cflow.srcmac"],
-                            destinationMacAddress=one["cflow.dstmac"], flowStartMilliseconds=milliseconds(one["cflow.abstimestart"]),
-                            flowEndMilliseconds=milliseconds(one["cflow.abstimeend"]))
+            got[key] = dict(
+                zip(traffic.SIX, (int(v.replace(":", ""), 16) for v in private)),
+                packetDeltaCount=int(one["cflow.packets"]),
+                octetDeltaCount=int(one["cflow.octets"]),
+                tcpControlBits=int(one["cflow.tcpflags"], 16),
+                sourceMacAddress=one["cflow.srcmac"],
+                destinationMacAddress=one["cflow.dstmac"],
+                flowStartMilliseconds=milliseconds(one["cflow.abstimestart"]),
+                flowEndMilliseconds=milliseconds(one["cflow.abstimeend"]),
+            )
         self.assert_flows(got, next(iter(self.traffic.flows.values())).keys())
         text = subprocess.run(decode[:3] + ["-V", "-Y", "cflow"], capture_output=True, text=True, check=True).stdout
         self.assertIn("pen: ", text)
@@ -180,43 +198,81 @@ class Collectors(probe.Case):
             with self.subTest(name):
                 for file in os.listdir(self.path("nf")):
                     os.remove(os.path.join(self.path("nf"), file))
-                nfcapd = self.background("nfcapd", "-p", str(PORT), "-b", "127.0.0.1", "-w", self.path("nf"), "-t", "3600", port=PORT)
+                nfcapd = self.background(
+                    "nfcapd", "-p", str(PORT), "-b", "127.0.0.1", "-w", self.path("nf"), "-t", "3600", port=PORT
+                )
                 self.export("--set", f"export.mtu={mtu}")
                 self.stop(nfcapd)
-                line = next(x for x in self.log().splitlines() if x.startswith("Ident: 'none'") and "Flows: 0," not in x)
+                line = next(
+                    x for x in self.log().splitlines() if x.startswith("Ident: 'none'") and "Flows: 0," not in x
+                )
                 figures = dict(re.findall(r"([A-Z][A-Za-z ]+): (\d+)", line))
                 flows = self.traffic.flows.values()
                 self.assertEqual(int(figures["Flows"]), len(flows), line)
                 self.assertEqual(int(figures["Packets"]), self.traffic.packets(), line)
                 self.assertEqual(int(figures["Bytes"]), sum(f["octetDeltaCount"] for f in flows), line)
                 self.assertEqual(int(figures["Bad Packets"]), 0, line)
-                # This nfcapd leaves Options Data Records out of its count, RFC 7011 3.1 does not: it misses a beat after each
-                # message that carried some, and nowhere else.
+                # This nfcapd leaves Options Data Records out of its count, RFC 7011 3.1 does not: it misses a beat
+                # after each message that carried some, and nowhere else.
                 options = sum(self.sniffer.with_options[:-1])
                 self.assertEqual(int(figures["Sequence Errors"]), options, line)
                 self.assertIn("packet interval: 1, packet space: 0", self.log())
-        shown = subprocess.run(["nfdump", "-R", self.path("nf"), "-o", "json"], capture_output=True, text=True, check=True,
-                               env={**os.environ, "TZ": "UTC"}).stdout
+        shown = subprocess.run(
+            ["nfdump", "-R", self.path("nf"), "-o", "json"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "TZ": "UTC"},
+        ).stdout
         got = {}
         for row in json.loads(shown):
             protocol = row["proto"]
-            flags = sum(bit for letter, bit in (("F", 1), ("S", 2), ("R", 4), ("P", 8), ("A", 16)) if letter in row.get("tcp_flags", ""))
+            flags = sum(
+                bit
+                for letter, bit in (("F", 1), ("S", 2), ("R", 4), ("P", 8), ("A", 16))
+                if letter in row.get("tcp_flags", "")
+            )
             # ICMP: nfdump shows type and code in place of the destination port.
             dport = row.get("dst_port", row.get("icmp_type", 0) * 256 + row.get("icmp_code", 0))
-            key = (row.get("src4_addr") or row["src6_addr"], row.get("dst4_addr") or row["dst6_addr"], row.get("src_port", 0), dport, protocol)
-            got[key] = dict(packetDeltaCount=row["in_packets"], octetDeltaCount=row["in_bytes"], tcpControlBits=flags,
-                            flowStartMilliseconds=milliseconds(row["first"]), flowEndMilliseconds=milliseconds(row["last"]),
-                            sourceMacAddress=row["in_src_mac"], destinationMacAddress=row["in_dst_mac"])
-        self.assert_flows(got, ("packetDeltaCount", "octetDeltaCount", "tcpControlBits", "flowStartMilliseconds", "flowEndMilliseconds",
-                                "sourceMacAddress", "destinationMacAddress"))
+            key = (
+                row.get("src4_addr") or row["src6_addr"],
+                row.get("dst4_addr") or row["dst6_addr"],
+                row.get("src_port", 0),
+                dport,
+                protocol,
+            )
+            got[key] = dict(
+                packetDeltaCount=row["in_packets"],
+                octetDeltaCount=row["in_bytes"],
+                tcpControlBits=flags,
+                flowStartMilliseconds=milliseconds(row["first"]),
+                flowEndMilliseconds=milliseconds(row["last"]),
+                sourceMacAddress=row["in_src_mac"],
+                destinationMacAddress=row["in_dst_mac"],
+            )
+        self.assert_flows(
+            got,
+            (
+                "packetDeltaCount",
+                "octetDeltaCount",
+                "tcpControlBits",
+                "flowStartMilliseconds",
+                "flowEndMilliseconds",
+                "sourceMacAddress",
+                "destinationMacAddress",
+            ),
+        )
 
     def test_nfacctd(self):
         shipped = os.path.join(ROOT, "etc/collectors/pmacct")
         with open(os.path.join(shipped, "nfacctd.conf"), encoding="ascii") as file:
             text = file.read()
         # The file as shipped; only the places on disk, the period and the address are the test's.
-        for old, new in (("/etc/pmacct/primitives.lst", os.path.join(shipped, "primitives.lst")),
-                         ("/var/log/pmacct/flows.json", self.path("flows.json")), ("print_refresh_time: 60", "print_refresh_time: 10")):
+        for old, new in (
+            ("/etc/pmacct/primitives.lst", os.path.join(shipped, "primitives.lst")),
+            ("/var/log/pmacct/flows.json", self.path("flows.json")),
+            ("print_refresh_time: 60", "print_refresh_time: 10"),
+        ):
             self.assertIn(old, text)
             text = text.replace(old, new)
         text += "nfacctd_ip: 127.0.0.1\ntimestamps_since_epoch: true\n"
@@ -229,53 +285,94 @@ class Collectors(probe.Case):
                 return []
             with open(flows, encoding="ascii") as file:
                 return [json.loads(line) for line in file if line.endswith("\n")]
+
         probe.wait_for("nfacctd has written", lambda: len(rows()) >= len(self.traffic.flows), 40)
         self.stop(nfacctd, signal.SIGINT)
         numbers, got = {"tcp": 6, "udp": 17, "icmp": 1, "ipv6-icmp": 58}, {}
         for row in rows():
             protocol = numbers.get(row["ip_proto"]) or int(row["ip_proto"])
             key = (row["ip_src"], row["ip_dst"], row["port_src"], row["port_dst"], protocol)
-            got[key] = dict({name: int(row[name]) for name in traffic.SIX}, packetDeltaCount=row["packets"], octetDeltaCount=row["bytes"],
-                            tcpControlBits=int(row["tcp_flags"]), sourceMacAddress=row["mac_src"], destinationMacAddress=row["mac_dst"],
-                            flowStartMilliseconds=round(float(row["timestamp_start"]) * 1000),
-                            flowEndMilliseconds=round(float(row["timestamp_end"]) * 1000))
+            got[key] = dict(
+                {name: int(row[name]) for name in traffic.SIX},
+                packetDeltaCount=row["packets"],
+                octetDeltaCount=row["bytes"],
+                tcpControlBits=int(row["tcp_flags"]),
+                sourceMacAddress=row["mac_src"],
+                destinationMacAddress=row["mac_dst"],
+                flowStartMilliseconds=round(float(row["timestamp_start"]) * 1000),
+                flowEndMilliseconds=round(float(row["timestamp_end"]) * 1000),
+            )
         self.assert_flows(got, next(iter(self.traffic.flows.values())).keys())
 
     def test_ipfixdump(self):
-        result = self.run_probe("--read", self.capture, "--write-ipfix", self.path("out.ipfix"), "--output", "none", *FOREVER)
+        result = self.run_probe(
+            "--read", self.capture, "--write-ipfix", self.path("out.ipfix"), "--output", "none", *FOREVER
+        )
         self.assertEqual(result.status, 0, result.err)
-        shown = subprocess.run(["ipfixDump", "--in", self.path("out.ipfix"), "--data"], capture_output=True, text=True, check=True).stdout
+        shown = subprocess.run(
+            ["ipfixDump", "--in", self.path("out.ipfix"), "--data"], capture_output=True, text=True, check=True
+        ).stdout
         got = {}
         for block in shown.split("--- data record")[1:]:
             fields = re.findall(r"^\s+\((\d+)(?:/(\d+))?\)(?: \(S\))?\s+(\S+) : (.*)$", block, re.M)
             one = {name: value.strip() for _, _, name, value in fields}
             if "sourceTransportPort" not in one:
                 continue
-            source, destination = (one.get(end + "IPv4Address") or one[end + "IPv6Address"] for end in ("source", "destination"))
-            key = (str(ipaddress.ip_address(re.sub(r"\b0+(?=[0-9a-f])", "", source))),
-                   str(ipaddress.ip_address(re.sub(r"\b0+(?=[0-9a-f])", "", destination))),
-                   int(one["sourceTransportPort"]), int(one["destinationTransportPort"]), int(one["protocolIdentifier"]))
-            # Elements that it does not know are octets to ipfixDump; it prints them as one number in the order of this machine.
+            source, destination = (
+                one.get(end + "IPv4Address") or one[end + "IPv6Address"] for end in ("source", "destination")
+            )
+            key = (
+                str(ipaddress.ip_address(re.sub(r"\b0+(?=[0-9a-f])", "", source))),
+                str(ipaddress.ip_address(re.sub(r"\b0+(?=[0-9a-f])", "", destination))),
+                int(one["sourceTransportPort"]),
+                int(one["destinationTransportPort"]),
+                int(one["protocolIdentifier"]),
+            )
+            # Elements that ipfixDump does not know are octets to it, printed as a number in this machine's order.
             private = {int(number): (name, value.strip()) for pen, number, name, value in fields if pen == "99999"}
             sizes = dict(zip(range(1, 7), (4, 4, 4, 4, 2, 2)))
-            six = [int(v) if n != "_alienInformationElement" else int.from_bytes(int(v).to_bytes(sizes[i], sys.byteorder), "big")
-                   for i, (n, v) in sorted(private.items())]
+            six = [
+                (
+                    int(v)
+                    if n != "_alienInformationElement"
+                    else int.from_bytes(int(v).to_bytes(sizes[i], sys.byteorder), "big")
+                )
+                for i, (n, v) in sorted(private.items())
+            ]
             self.assertEqual(len(six), 6, block)
-            got[key] = dict(zip(traffic.SIX, six), packetDeltaCount=int(one["packetDeltaCount"]), octetDeltaCount=int(one["octetDeltaCount"]),
-                            tcpControlBits=int(one["tcpControlBits"]), sourceMacAddress=one["sourceMacAddress"],
-                            destinationMacAddress=one["destinationMacAddress"],
-                            flowStartMilliseconds=milliseconds(one["flowStartMilliseconds"]),
-                            flowEndMilliseconds=milliseconds(one["flowEndMilliseconds"]))
+            got[key] = dict(
+                zip(traffic.SIX, six),
+                packetDeltaCount=int(one["packetDeltaCount"]),
+                octetDeltaCount=int(one["octetDeltaCount"]),
+                tcpControlBits=int(one["tcpControlBits"]),
+                sourceMacAddress=one["sourceMacAddress"],
+                destinationMacAddress=one["destinationMacAddress"],
+                flowStartMilliseconds=milliseconds(one["flowStartMilliseconds"]),
+                flowEndMilliseconds=milliseconds(one["flowEndMilliseconds"]),
+            )
         self.assert_flows(got, next(iter(self.traffic.flows.values())).keys())
-        stats = subprocess.run(["ipfixDump", "--in", self.path("out.ipfix"), "--stats"], capture_output=True, text=True, check=True)
+        stats = subprocess.run(
+            ["ipfixDump", "--in", self.path("out.ipfix"), "--stats"], capture_output=True, text=True, check=True
+        )
         self.assertNotRegex(stats.stderr, r"(?i)error|warn|fail")
 
     def test_goflow2(self):
         if not GOFLOW2:
             self.skipTest("no goflow2 program was given")
         mapping, out = os.path.join(ROOT, "etc/collectors/goflow2/mapping.yaml"), self.path("flows.json")
-        goflow2 = self.background(GOFLOW2, "-listen", f"netflow://127.0.0.1:{PORT}", "-produce=sample", f"-mapping={mapping}", "-format=json",
-                                  "-transport=file", f"-transport.file={out}", "-addr", "127.0.0.1:8080", port=PORT)
+        goflow2 = self.background(
+            GOFLOW2,
+            "-listen",
+            f"netflow://127.0.0.1:{PORT}",
+            "-produce=sample",
+            f"-mapping={mapping}",
+            "-format=json",
+            "-transport=file",
+            f"-transport.file={out}",
+            "-addr",
+            "127.0.0.1:8080",
+            port=PORT,
+        )
         printed = self.run_probe("--read", self.capture, "--output", "json", *FOREVER)
         self.export()
 
@@ -284,6 +381,7 @@ class Collectors(probe.Case):
                 return []
             with open(out, encoding="utf-8") as file:
                 return [json.loads(line) for line in file if line.endswith("\n")]
+
         probe.wait_for("goflow2 has written", lambda: len(rows()) >= len(self.traffic.flows), 20)
         self.stop(goflow2)
         got = {}
@@ -294,15 +392,23 @@ class Collectors(probe.Case):
             self.assertEqual(row["in_if"], 1)
             key = (row["src_addr"], row["dst_addr"], row["src_port"], row["dst_port"], row["proto"])
             self.assertNotIn(key, got)
-            got[key] = dict({name: row[name] for name in traffic.SIX}, packetDeltaCount=row["packets"], octetDeltaCount=row["bytes"],
-                            tcpControlBits=row["tcp_flags"], sourceMacAddress=row["src_mac"], destinationMacAddress=row["dst_mac"],
-                            flowStartMilliseconds=row["time_flow_start_ns"] // 1_000_000,
-                            flowEndMilliseconds=row["time_flow_end_ns"] // 1_000_000)
+            got[key] = dict(
+                {name: row[name] for name in traffic.SIX},
+                packetDeltaCount=row["packets"],
+                octetDeltaCount=row["bytes"],
+                tcpControlBits=row["tcp_flags"],
+                sourceMacAddress=row["src_mac"],
+                destinationMacAddress=row["dst_mac"],
+                flowStartMilliseconds=row["time_flow_start_ns"] // 1_000_000,
+                flowEndMilliseconds=row["time_flow_end_ns"] // 1_000_000,
+            )
         names = next(iter(self.traffic.flows.values())).keys()
         self.assert_flows(got, names)
         # And what the program itself prints as JSON says the same, field by field.
         own = collections.OrderedDict((ipfix.key(r), r) for r in map(json.loads, printed.out.splitlines()))
-        self.assertEqual({k: {n: r[n] for n in names} for k, r in own.items()}, {k: {n: r[n] for n in names} for k, r in got.items()})
+        self.assertEqual(
+            {k: {n: r[n] for n in names} for k, r in own.items()}, {k: {n: r[n] for n in names} for k, r in got.items()}
+        )
         self.assertNotRegex(self.log(), r'(?i)level=error|template error|"level":"error"')
 
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # CPU per packet on capture files, beside a bare libpcap loop, softflowd and nfpcapd on the same files.
 #   compare.sh PROGRAM TOOLS [PACKETS [RUNS]]
-# TOOLS is a folder with sources and a Makefile that give bin/pcapgen (workloads few, many, tcp), bin/walk_pcap (the loop)
-# and bin/udpsink (drains a port).  Prints a Markdown table: nanoseconds of user and system time per packet, median of RUNS
-# (3), and its spread.  Everybody exports to a port of the loopback interface; where namespaces may be made, a private one.
+# TOOLS is a folder with sources and a Makefile that give bin/pcapgen (workloads few, many, tcp), bin/walk_pcap (the
+# loop) and bin/udpsink (drains a port).  Prints a Markdown table: nanoseconds of user and system time per packet,
+# median of RUNS (3), and its spread.  Everybody exports to a port of the loopback interface, a private one where it may be.
 set -euo pipefail
 if [ $# -lt 2 ]; then sed -n '3,8s/^# //p' "$0"; exit 2; fi
 if [ -z "${CHOMPY_BENCH:-}" ] && unshare --net true 2> /dev/null; then
@@ -30,9 +30,12 @@ cost() {
   for ((run = 0; run < runs; run++)); do
     rm -rf "$work/out"; mkdir "$work/out"
     TIMEFORMAT='%U %S'
-    { time timeout 120 "$@" > /dev/null 2> "$work/err"; } 2> "$work/time" || { echo "failed: $*: $(tail -n 1 "$work/err")" 1>&2; echo "- - -"; return; }
+    if ! { time timeout 120 "$@" > /dev/null 2> "$work/err"; } 2> "$work/time"; then
+      echo "failed: $*: $(tail -n 1 "$work/err")" 1>&2
+      return
+    fi
     awk -v n="$count" '{ printf "%.1f\n", ($1 + $2) * 1e9 / n }' "$work/time"
-  done | sort -g | awk '{ v[NR] = $1 } END { if (v[1] == "-" || NR == 0) print "- - -"; else print v[int((NR + 1) / 2)], v[1], v[NR] }'
+  done | sort -g | awk '{ v[NR] = $1 } END { if (NR == 0) print "- - -"; else print v[int((NR + 1) / 2)], v[1], v[NR] }'
 }
 
 declare -A cell
@@ -66,6 +69,7 @@ echo "ns of CPU per packet, $packets packets, median of $runs (least-most):"
 echo
 echo "| | few | many | tcp |"
 echo "| --- | --- | --- | --- |"
-for row in "ours:chompy-probe, TCP fields, IPFIX over UDP" "loop:libpcap, reading alone" "softflowd:softflowd, IPFIX over UDP" "nfpcapd:nfpcapd, to a file"; do
+for row in "ours:chompy-probe, TCP fields, IPFIX over UDP" "loop:libpcap, reading alone" \
+    "softflowd:softflowd, IPFIX over UDP" "nfpcapd:nfpcapd, to a file"; do
   echo "| ${row#*:} | $(show "${row%%:*},few") | $(show "${row%%:*},many") | $(show "${row%%:*},tcp") |"
 done

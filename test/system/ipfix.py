@@ -3,15 +3,41 @@
 
 Every breach of the standard is an exception: a reader that forgives proves nothing.
 """
+
 import ipaddress
 import struct
 
-NAMES = {1: "octetDeltaCount", 2: "packetDeltaCount", 4: "protocolIdentifier", 6: "tcpControlBits", 7: "sourceTransportPort",
-         8: "sourceIPv4Address", 10: "ingressInterface", 11: "destinationTransportPort", 12: "destinationIPv4Address",
-         27: "sourceIPv6Address", 28: "destinationIPv6Address", 34: "samplingInterval", 56: "sourceMacAddress",
-         80: "destinationMacAddress", 136: "flowEndReason", 149: "observationDomainId", 152: "flowStartMilliseconds",
-         153: "flowEndMilliseconds", 305: "samplingPacketInterval", 306: "samplingPacketSpace", 82: "interfaceName"}
-SIX = {1: "min_rtt_us", 2: "max_rtt_us", 3: "avg_rtt_us", 4: "retransmit_count", 5: "min_tcp_window", 6: "max_tcp_window"}
+NAMES = {
+    1: "octetDeltaCount",
+    2: "packetDeltaCount",
+    4: "protocolIdentifier",
+    6: "tcpControlBits",
+    7: "sourceTransportPort",
+    8: "sourceIPv4Address",
+    10: "ingressInterface",
+    11: "destinationTransportPort",
+    12: "destinationIPv4Address",
+    27: "sourceIPv6Address",
+    28: "destinationIPv6Address",
+    34: "samplingInterval",
+    56: "sourceMacAddress",
+    80: "destinationMacAddress",
+    136: "flowEndReason",
+    149: "observationDomainId",
+    152: "flowStartMilliseconds",
+    153: "flowEndMilliseconds",
+    305: "samplingPacketInterval",
+    306: "samplingPacketSpace",
+    82: "interfaceName",
+}
+SIX = {
+    1: "min_rtt_us",
+    2: "max_rtt_us",
+    3: "avg_rtt_us",
+    4: "retransmit_count",
+    5: "min_tcp_window",
+    6: "max_tcp_window",
+}
 ADDRESSES, MACS, TEXTS = (8, 12, 27, 28), (56, 80), (82,)
 
 
@@ -37,9 +63,10 @@ def value(pen, number, raw):
 class Reader:
     """One Transport Session.  records: dicts by element name; options: the same of Options Data Records."""
 
-    def __init__(self, pen=99999):
+    def __init__(self, pen=99999, late=False):
+        self.late = late  # joined a session that was going on
         self.pen, self.templates, self.records, self.options = pen, {}, [], []
-        self.sequence = {}   # next expected, by Observation Domain
+        self.sequence = {}  # next expected, by Observation Domain
         self.messages = 0
         self.first_sets = []  # set ids of the first message
 
@@ -53,7 +80,7 @@ class Reader:
         version, length, self.export_time, sequence, domain = struct.unpack_from("!HHIII", data)
         require(version == 10, f"version {version}")
         require(length == len(data), f"length {length} of {len(data)}")
-        expected = self.sequence.setdefault(domain, sequence if self.messages else 0)
+        expected = self.sequence.setdefault(domain, sequence if self.late else 0)
         require(sequence == expected, f"sequence {sequence}, expected {expected}")
         at, before = 16, len(self.records) + len(self.options)
         while at < length:
@@ -62,7 +89,7 @@ class Reader:
             require(4 <= size <= length - at, f"set length {size}")
             if self.messages == 0:
                 self.first_sets.append(set_id)
-            body = data[at + 4:at + size]
+            body = data[at + 4 : at + size]
             if set_id in (2, 3):
                 self.template_set(domain, body, set_id == 3)
             else:
@@ -81,7 +108,7 @@ class Reader:
             require(template >= 256 and count > 0, f"template {template} of {count} fields")
             scope = 0
             if options:
-                scope, = struct.unpack_from("!H", body, at)
+                (scope,) = struct.unpack_from("!H", body, at)
                 at += 2
                 require(0 < scope <= count, f"scope count {scope}")
             fields = []
@@ -89,7 +116,7 @@ class Reader:
                 number, size = struct.unpack_from("!HH", body, at)
                 at, pen = at + 4, 0
                 if number & 0x8000:
-                    pen, = struct.unpack_from("!I", body, at)
+                    (pen,) = struct.unpack_from("!I", body, at)
                     at += 4
                 fields.append((pen, number & 0x7FFF, size))
             known = self.templates.setdefault((domain, template), (scope, fields))
@@ -108,10 +135,20 @@ class Reader:
                     if size == 255:
                         size, at = struct.unpack_from("!H", body, at)[0], at + 2
                 require(at + size <= len(body), "record cut off")
-                record[self.name(pen, number)] = value(pen, number, body[at:at + size])
+                record[self.name(pen, number)] = value(pen, number, body[at : at + size])
                 at += size
             (self.options if scope else self.records).append(record)
         require(not any(body[at:]) and len(body) - at < 4, "padding")
+
+
+def has_templates(data):
+    """Whether a message carries Template or Options Template Sets."""
+    at, found = 16, False
+    while at + 4 <= len(data):
+        set_id, size = struct.unpack_from("!HH", data, at)
+        require(size >= 4, "set length")
+        found, at = found or set_id in (2, 3), at + size
+    return found
 
 
 def read_file(path, pen=99999):
@@ -121,9 +158,9 @@ def read_file(path, pen=99999):
     at = 0
     while at < len(data):
         require(len(data) - at >= 16, "file ends inside a message header")
-        length, = struct.unpack_from("!H", data, at + 2)
+        (length,) = struct.unpack_from("!H", data, at + 2)
         require(16 <= length <= len(data) - at, f"message length {length}")
-        reader.message(data[at:at + length])
+        reader.message(data[at : at + length])
         at += length
     return reader
 
@@ -131,4 +168,10 @@ def read_file(path, pen=99999):
 def key(record):
     source = record.get("sourceIPv4Address") or record["sourceIPv6Address"]
     destination = record.get("destinationIPv4Address") or record["destinationIPv6Address"]
-    return source, destination, record["sourceTransportPort"], record["destinationTransportPort"], record["protocolIdentifier"]
+    return (
+        source,
+        destination,
+        record["sourceTransportPort"],
+        record["destinationTransportPort"],
+        record["protocolIdentifier"],
+    )

@@ -3,6 +3,7 @@
 
 tcpdump on the same interface is the second opinion on how many packets there were.
 """
+
 import json
 import os
 import select
@@ -18,12 +19,19 @@ import ipfix
 import probe
 import traffic
 
-PATIENT = ("--set", "export.active_timeout=1000000s", "--set", "export.inactive_timeout=1000000s", "--set", "tcp.close_linger=1000s")
+PATIENT = (
+    "--set",
+    "export.active_timeout=1000000s",
+    "--set",
+    "export.inactive_timeout=1000000s",
+    "--set",
+    "tcp.close_linger=1000s",
+)
 NEAR = "10.9.0.1"
 
 
 def serve(addresses):
-    """Echo servers in the other namespace: a line in, as many octets out as it asks for; ends with its standard input."""
+    """Servers for the other namespace: a thousand octets for each line; they end with their standard input."""
     code = f"""
 import selectors, socket, sys
 sel = selectors.DefaultSelector()
@@ -56,7 +64,9 @@ class Wire:
         self.neighbour = probe.Neighbour()
         case.addCleanup(self.neighbour.close)
         addresses = [(int(socket.AF_INET), "10.9.0.2"), (int(socket.AF_INET6), "fd00:9::2")]
-        self.server = subprocess.Popen([*self.neighbour.enter(), *serve(addresses)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.server = subprocess.Popen(
+            [*self.neighbour.enter(), *serve(addresses)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         case.addCleanup(self.close)
         assert self.server.stdout.readline() == b"ready\n"
 
@@ -70,7 +80,7 @@ class Wire:
         """`connections` TCP conversations of each IP version, `rounds` requests each, and a few datagrams."""
         sockets = []
         for i in range(connections * 2):
-            sockets.append(socket.create_connection(("10.9.0.2", "fd00:9::2")[i % 2:][:1] + (9000,), timeout=10))
+            sockets.append(socket.create_connection(("10.9.0.2", "fd00:9::2")[i % 2 :][:1] + (9000,), timeout=10))
         for _ in range(rounds):
             for s in sockets:
                 s.sendall(b"go\n" * 3)
@@ -89,14 +99,34 @@ class Wire:
 
 
 class Tcpdump:
-    """The second opinion.  In a user namespace tcpdump cannot take its user and ends; a packet socket of ours stands in there."""
+    """The second opinion.  In a user namespace tcpdump cannot change its user; a recorder of ours stands in."""
 
     def __init__(self, case, interface, expression):
         self.file = case.path("tcpdump.pcap")
         before = probe.packet_sockets(interface)
-        command = ["tcpdump", "-Z", "root", "-i", interface, "-s", "128", "-B", "32768", "--immediate-mode", "-U", "-w", "-", expression]
+        command = [
+            "tcpdump",
+            "-Z",
+            "root",
+            "-i",
+            interface,
+            "-s",
+            "128",
+            "-B",
+            "32768",
+            "--immediate-mode",
+            "-U",
+            "-w",
+            "-",
+            expression,
+        ]
         if os.environ["CHOMPY_IN_NAMESPACE"] == "user":
-            command = [sys.executable, "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorder.py"), interface]
+            command = [
+                sys.executable,
+                "-B",
+                os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorder.py"),
+                interface,
+            ]
         with open(self.file, "wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE)
         case.addCleanup(self.close)
@@ -118,21 +148,35 @@ class Tcpdump:
 
 
 def count_pcap(path):
-    """Packets and IP octets by flow in a microsecond pcap of Ethernet: nothing but TCP and UDP without options or extensions."""
+    """Packets and IP octets by flow in a pcap of Ethernet that holds TCP and UDP without IP options or extensions."""
     with open(path, "rb") as file:
         data = file.read()
     assert data[:4] == b"\xd4\xc3\xb2\xa1"
     flows, at = {}, 24
     while at < len(data):
-        size = int.from_bytes(data[at + 8:at + 12], "little")
-        frame, at = data[at + 16:at + 16 + size], at + 16 + size
+        size = int.from_bytes(data[at + 8 : at + 12], "little")
+        frame, at = data[at + 16 : at + 16 + size], at + 16 + size
         if frame[12:14] == b"\x08\x00":
-            head, octets, protocol, family, a, b = (frame[14] & 15) * 4, int.from_bytes(frame[16:18], "big"), frame[23], socket.AF_INET, 26, 30
+            head, octets, protocol, family, a, b = (
+                (frame[14] & 15) * 4,
+                int.from_bytes(frame[16:18], "big"),
+                frame[23],
+                socket.AF_INET,
+                26,
+                30,
+            )
         else:
-            head, octets, protocol, family, a, b = 40, 40 + int.from_bytes(frame[18:20], "big"), frame[20], socket.AF_INET6, 22, 38
+            head, octets, protocol, family, a, b = (
+                40,
+                40 + int.from_bytes(frame[18:20], "big"),
+                frame[20],
+                socket.AF_INET6,
+                22,
+                38,
+            )
         width = b - a
-        source, destination = (socket.inet_ntop(family, frame[i:i + width]) for i in (a, b))
-        ports = frame[14 + head:18 + head]
+        source, destination = (socket.inet_ntop(family, frame[i : i + width]) for i in (a, b))
+        ports = frame[14 + head : 18 + head]
         key = (source, destination, int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big"), protocol)
         packets, total = flows.get(key, (0, 0))
         flows[key] = (packets + 1, total + octets)
@@ -142,13 +186,26 @@ def count_pcap(path):
 class Live(probe.Case):
     def start(self, *arguments, sockets=1, name="a", interface="near0"):
         before = probe.packet_sockets(interface)
-        running = probe.Running(self, "-interface", interface, "--write-ipfix", self.path(name + ".ipfix"), "--counters",
-                                self.path(name + ".json"), "--output", "none", "--set", "capture.buffer_size_mb=16", *arguments)
+        running = probe.Running(
+            self,
+            "-interface",
+            interface,
+            "--write-ipfix",
+            self.path(name + ".ipfix"),
+            "--counters",
+            self.path(name + ".json"),
+            "--output",
+            "none",
+            "--set",
+            "capture.buffer_size_mb=16",
+            *arguments,
+        )
         running.name = name
 
         def ready():
             self.assertIsNone(running.process.poll(), running.text())
             return probe.packet_sockets(interface) >= before + sockets
+
         probe.wait_for("the program is capturing", ready)
         return running
 
@@ -168,7 +225,13 @@ class Live(probe.Case):
 
     def assert_same(self, flows, seen):
         """The records hold what tcpdump saw, flow by flow."""
-        self.assertEqual({k: (sum(r["packetDeltaCount"] for _, r in v), sum(r["octetDeltaCount"] for _, r in v)) for k, v in flows.items()}, seen)
+        self.assertEqual(
+            {
+                k: (sum(r["packetDeltaCount"] for _, r in v), sum(r["octetDeltaCount"] for _, r in v))
+                for k, v in flows.items()
+            },
+            seen,
+        )
 
     def test_every_packet_is_counted_as_tcpdump_counts_it(self):
         wire = Wire(self)
@@ -217,12 +280,19 @@ class Live(probe.Case):
         self.assertTrue(all(c["packets_received"] > 0 for c in totals), "both processes had a share")
 
     def iperf(self, wire):
-        server = subprocess.Popen([*wire.neighbour.enter(), "iperf3", "-s", "-1", "--forceflush", "-B", "10.9.0.2"], stdout=subprocess.PIPE)
+        server = subprocess.Popen(
+            [*wire.neighbour.enter(), "iperf3", "-s", "-1", "--forceflush", "-B", "10.9.0.2"], stdout=subprocess.PIPE
+        )
         try:
             for line in server.stdout:
                 if b"listening" in line:
                     break
-            subprocess.run(["iperf3", "-c", "10.9.0.2", "-P", "4", "--bidir", "-t", "2", "-b", "8M"], check=True, capture_output=True, timeout=30)
+            subprocess.run(
+                ["iperf3", "-c", "10.9.0.2", "-P", "4", "--bidir", "-t", "2", "-b", "8M"],
+                check=True,
+                capture_output=True,
+                timeout=30,
+            )
         finally:
             server.stdout.close()
             server.kill()
@@ -240,8 +310,10 @@ class Live(probe.Case):
                 self.assertLess(time.monotonic() - began, 10)
                 counters = self.counters(running)
                 self.assertEqual(counters["packets_in_table"], 0)
-                self.assertEqual(sum(r["packetDeltaCount"] for v in self.flows("a").values() for _, r in v),
-                                 counters["packets_in_records_sent"])
+                self.assertEqual(
+                    sum(r["packetDeltaCount"] for v in self.flows("a").values() for _, r in v),
+                    counters["packets_in_records_sent"],
+                )
                 self.assertGreater(counters["packets_in_records_sent"], 50)
                 wire.close()
                 wire.neighbour.close()
@@ -296,8 +368,21 @@ class Live(probe.Case):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
-        running = probe.Running(self, "-interface", "near0", "-collector", f"127.0.0.1:{port}", "--counters", self.path("a.json"),
-                                "--filter", "udp", "--set", "export.inactive_timeout=1s", "--set", "export.template_interval=1s")
+        running = probe.Running(
+            self,
+            "-interface",
+            "near0",
+            "-collector",
+            f"127.0.0.1:{port}",
+            "--counters",
+            self.path("a.json"),
+            "--filter",
+            "udp",
+            "--set",
+            "export.inactive_timeout=1s",
+            "--set",
+            "export.template_interval=1s",
+        )
         running.name = "a"
         probe.wait_for("the program is capturing", lambda: probe.packet_sockets("near0") > 0)
         wire.talk(0, 0)  # datagrams, exported after a second of silence, to nobody
@@ -314,8 +399,8 @@ class Live(probe.Case):
         self.counters(running)
 
     def collect(self, wire, port):
-        """Listens until a whole record came; the collector knows nothing from before, so templates must have come too."""
-        reader = ipfix.Reader()
+        """Listens until a record came; the collector knows nothing from before, so templates must have come too."""
+        reader = ipfix.Reader(late=True)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.bind(("127.0.0.1", port))
             s.settimeout(1)
@@ -325,7 +410,7 @@ class Live(probe.Case):
                 try:
                     data = s.recv(65536)
                     while True:
-                        if reader.templates or data[16:18] == b"\0\2":
+                        if reader.templates or ipfix.has_templates(data):
                             reader.message(data)
                         waiting = not reader.records
                         data = s.recv(65536)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the built program for the system tests, and the private namespaces that the live ones need."""
+
 import ctypes
 import fcntl
 import json
@@ -16,7 +17,7 @@ import time
 import unittest
 
 BINARY = None  # set by main()
-LIMIT = 60     # seconds that a run may take; sanitizers are slow
+LIMIT = 60  # seconds that a run may take; sanitizers are slow
 
 
 class Result:
@@ -47,9 +48,18 @@ class Case(unittest.TestCase):
         return path
 
     def run_probe(self, *arguments, stdin=None, env=None, prefix=(), cwd=None):
-        done = subprocess.run([*prefix, BINARY, *arguments], input=stdin, capture_output=True, timeout=LIMIT,
-                              cwd=cwd or self.folder, env={**clean_environment(), **(env or {})}, check=False)
-        result = Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), self.folder)
+        done = subprocess.run(
+            [*prefix, BINARY, *arguments],
+            input=stdin,
+            capture_output=True,
+            timeout=LIMIT,
+            cwd=cwd or self.folder,
+            env={**clean_environment(), **(env or {})},
+            check=False,
+        )
+        result = Result(
+            done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), self.folder
+        )
         self.assertNotIn("Sanitizer", result.err)
         self.assertGreaterEqual(result.status, 0, f"killed by a signal: {result.err}")
         return result
@@ -58,13 +68,24 @@ class Case(unittest.TestCase):
         """The accounting identity: every packet that reached us is in exactly one of these places."""
         discarded = c["packets_discarded"]
         discarded = sum(discarded.values()) if isinstance(discarded, dict) else discarded
-        self.assertEqual(c["packets_received"], c["packets_filtered"] + discarded + c["packets_in_records_sent"] +
-                         c["packets_in_records_not_sent"] + c["packets_in_table"], c)
+        self.assertEqual(
+            c["packets_received"],
+            c["packets_filtered"]
+            + discarded
+            + c["packets_in_records_sent"]
+            + c["packets_in_records_not_sent"]
+            + c["packets_in_table"],
+            c,
+        )
 
 
 def clean_environment():
     """Without what would make the program believe that systemd started it."""
-    return {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID", "LISTEN_FDS")}
+    return {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID", "LISTEN_FDS")
+    }
 
 
 class Running:
@@ -73,8 +94,14 @@ class Running:
     def __init__(self, case, *arguments, prefix=()):
         self.errors = open(case.path(f"stderr-{len(arguments)}-{time.monotonic_ns()}"), "w+b")
         self.output = open(self.errors.name + "-out", "w+b")
-        self.process = subprocess.Popen([*prefix, BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=self.output,
-                                        stderr=self.errors, cwd=case.folder, env=clean_environment())
+        self.process = subprocess.Popen(
+            [*prefix, BINARY, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=self.errors,
+            cwd=case.folder,
+            env=clean_environment(),
+        )
         self.case = case
         case.addCleanup(self.close)
 
@@ -139,18 +166,29 @@ class Neighbour:
 
     def __init__(self, near="near0", far="far0"):
         self.near, self.far = near, far
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         self.holder.stdout.readline()
         ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", str(self.holder.pid))
         # Without multicast and automatic addresses nothing travels but what a test sends.
-        for prefix, name, v4, v6 in (((), near, "10.9.0.1/24", "fd00:9::1/64"), (self.enter(), far, "10.9.0.2/24", "fd00:9::2/64")):
+        for prefix, name, v4, v6 in (
+            ((), near, "10.9.0.1/24", "fd00:9::1/64"),
+            (self.enter(), far, "10.9.0.2/24", "fd00:9::2/64"),
+        ):
             script = f"""ip link set lo up; ip link set {name} addrgenmode none; ip addr add {v4} dev {name}
                 ip addr add {v6} dev {name} nodad; ip link set {name} up"""
             subprocess.run([*prefix, "sh", "-ec", script], check=True, capture_output=True)
         no_offload(near)
-        subprocess.run([*self.enter(), sys.executable, "-c",
-                        f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import probe; probe.no_offload({far!r})"],
-                       check=True)
+        subprocess.run(
+            [
+                *self.enter(),
+                sys.executable,
+                "-c",
+                f"import sys; sys.path[0] = {os.path.dirname(__file__)!r}; import probe; probe.no_offload({far!r})",
+            ],
+            check=True,
+        )
 
     def enter(self):
         return ("nsenter", "--target", str(self.holder.pid), "--net")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the TCP and UDP packets of an interface to standard output as a pcap, until SIGINT; says what it lost, as tcpdump does."""
+"""Writes TCP and UDP packets of an interface to standard output as a pcap, until SIGINT; then says what it lost."""
+
 import signal
 import socket
 import struct
@@ -9,7 +10,9 @@ SOL_PACKET, PACKET_STATISTICS = 263, 6
 
 
 def wanted(frame):
-    return (frame[12:14] == b"\x08\x00" and frame[23] in (6, 17)) or (frame[12:14] == b"\x86\xdd" and frame[20] in (6, 17))
+    return (frame[12:14] == b"\x08\x00" and frame[23] in (6, 17)) or (
+        frame[12:14] == b"\x86\xdd" and frame[20] in (6, 17)
+    )
 
 
 def main():

@@ -4,6 +4,7 @@
 Nothing here looks at the probe.  Packets, octets, times and flags are counted while the frames are written; round-trip
 times and repeats stand in the scripts below as the difference of two numbers on the same page.  Only struct is needed.
 """
+
 import ipaddress
 import struct
 import sys
@@ -30,7 +31,7 @@ def mac(text):
 class Host:
     def __init__(self, number):
         self.mac = "02:00:00:00:%02x:%02x" % (number >> 8, number & 255)
-        self.v4 = str(ipaddress.ip_address("198.18.0.0") + number)   # RFC 2544 range
+        self.v4 = str(ipaddress.ip_address("198.18.0.0") + number)  # RFC 2544 range
         self.v6 = str(ipaddress.ip_address("2001:db8::") + number)  # RFC 3849 range
 
     def address(self, version):
@@ -48,9 +49,19 @@ class Capture:
 
     def count(self, ns, key, octets, source, destination, flags=0):
         ms = ns // MS
-        flow = self.flows.setdefault(key, dict(
-            packetDeltaCount=0, octetDeltaCount=0, flowStartMilliseconds=ms, flowEndMilliseconds=ms, tcpControlBits=0,
-            sourceMacAddress=source.mac, destinationMacAddress=destination.mac, **dict.fromkeys(SIX, 0)))
+        flow = self.flows.setdefault(
+            key,
+            dict(
+                packetDeltaCount=0,
+                octetDeltaCount=0,
+                flowStartMilliseconds=ms,
+                flowEndMilliseconds=ms,
+                tcpControlBits=0,
+                sourceMacAddress=source.mac,
+                destinationMacAddress=destination.mac,
+                **dict.fromkeys(SIX, 0),
+            ),
+        )
         flow["packetDeltaCount"] += 1
         flow["octetDeltaCount"] += octets
         flow["flowStartMilliseconds"] = min(flow["flowStartMilliseconds"], ms)
@@ -65,8 +76,21 @@ class Capture:
             return struct.pack("!IHBB", 0x60000000, total or len(payload), protocol, 64) + a + b + payload
         if ip_id is None:
             self.ip_id = ip_id = (self.ip_id % 65535) + 1
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + (total or len(payload)), ip_id,
-                           (0x2000 if more else 0) | offset // 8, 64, protocol, 0) + a + b
+        head = (
+            struct.pack(
+                "!BBHHHBBH",
+                0x45,
+                0,
+                20 + (total or len(payload)),
+                ip_id,
+                (0x2000 if more else 0) | offset // 8,
+                64,
+                protocol,
+                0,
+            )
+            + a
+            + b
+        )
         return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
     def put(self, ns, source, destination, version, packet, vlan=None):
@@ -75,21 +99,30 @@ class Capture:
         self.frames.append((ns, mac(destination.mac) + mac(source.mac) + tag + struct.pack("!H", kind) + packet))
 
     def arp(self, ns, host):
-        self.frames.append((ns, b"\xff" * 6 + mac(host.mac) + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + b"\0" * 20))
+        self.frames.append(
+            (ns, b"\xff" * 6 + mac(host.mac) + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + b"\0" * 20)
+        )
         self.not_ip += 1
 
     @staticmethod
     def transport_checksum(source, destination, version, protocol, segment, at):
         a, b = (ipaddress.ip_address(h.address(version)).packed for h in (source, destination))
         total = checksum(a + b + struct.pack("!IHBB", len(segment), 0, 0, protocol) + segment)
-        return segment[:at] + struct.pack("!H", total or 0xFFFF) + segment[at + 2:]
+        return segment[:at] + struct.pack("!H", total or 0xFFFF) + segment[at + 2 :]
 
     def udp(self, ns, source, destination, version, sport, dport, payload, vlan=None):
         segment = struct.pack("!HHHH", sport, dport, 8 + payload, 0) + b"\xa5" * payload
-        packet = self.ip(source, destination, version, 17,
-                         self.transport_checksum(source, destination, version, 17, segment, 6))
+        packet = self.ip(
+            source, destination, version, 17, self.transport_checksum(source, destination, version, 17, segment, 6)
+        )
         self.put(ns, source, destination, version, packet, vlan)
-        self.count(ns, (source.address(version), destination.address(version), sport, dport, 17), len(packet), source, destination)
+        self.count(
+            ns,
+            (source.address(version), destination.address(version), sport, dport, 17),
+            len(packet),
+            source,
+            destination,
+        )
 
     def udp_in_two_fragments(self, ns, source, destination, sport, dport, payload):
         segment = struct.pack("!HHHH", sport, dport, 8 + payload, 0) + b"\x5a" * payload
@@ -112,15 +145,21 @@ class Capture:
             self.put(at, a, b, version, packet)
             self.count(at, (a.address(version), b.address(version), 0, kind * 256, protocol), len(packet), a, b)
 
-    def tcp(self, ns, client, server, version, sport, dport, script, to_server=(0,) * 4, to_client=(0,) * 4, captured=None):
-        """Lines `ms direction seq ack payload flags window`; then rtt min, max, avg in us and repeats of both records."""
+    def tcp(
+        self, ns, client, server, version, sport, dport, script, to_server=(0,) * 4, to_client=(0,) * 4, captured=None
+    ):
+        """Lines `ms way seq ack payload flags window`; then rtt min, max, avg in us and repeats of both records."""
         windows = {}
         for line in script.strip().splitlines():
             ms, way, seq, ack, size, flags, window = line.split("#")[0].split()
             a, b, p, q = (client, server, sport, dport) if way == ">" else (server, client, dport, sport)
             bits, size, at = sum(FLAG[c] for c in flags), int(size), ns + round(float(ms) * MS)
-            segment = struct.pack("!HHIIHHHH", p, q, int(seq) & 0xFFFFFFFF, int(ack) & 0xFFFFFFFF, 5 << 12 | bits,
-                                  int(window), 0, 0) + b"\x3c" * size
+            segment = (
+                struct.pack(
+                    "!HHIIHHHH", p, q, int(seq) & 0xFFFFFFFF, int(ack) & 0xFFFFFFFF, 5 << 12 | bits, int(window), 0, 0
+                )
+                + b"\x3c" * size
+            )
             segment = self.transport_checksum(a, b, version, 6, segment, 16)
             packet = self.ip(a, b, version, 6, segment[:captured], total=len(segment))
             self.put(at, a, b, version, packet)
@@ -128,7 +167,10 @@ class Capture:
             self.count(at, key, len(segment) + (20 if version == 4 else 40), a, b, bits)
             if not bits & RST:
                 windows.setdefault(key, []).append(int(window))
-        for a, b, p, q, figures in ((client, server, sport, dport, to_server), (server, client, dport, sport, to_client)):
+        for a, b, p, q, figures in (
+            (client, server, sport, dport, to_server),
+            (server, client, dport, sport, to_client),
+        ):
             key = (a.address(version), b.address(version), p, q, 6)
             if key in self.flows:
                 seen = windows.get(key, [0])
@@ -193,7 +235,17 @@ def standard(start=START):
     for version in (4, 6):
         at = start + version * MS
         c.tcp(at, hosts[0], hosts[1], version, 40001, 443, WHOLE, (25_000, 30_000, 27_000, 0), (5_000, 7_000, 6_000, 0))
-        c.tcp(at + 5 * MS, hosts[0], hosts[2], version, 40002, 443, LOSS, (20_000, 22_000, 21_000, 1), (10_000, 10_000, 10_000, 0))
+        c.tcp(
+            at + 5 * MS,
+            hosts[0],
+            hosts[2],
+            version,
+            40002,
+            443,
+            LOSS,
+            (20_000, 22_000, 21_000, 1),
+            (10_000, 10_000, 10_000, 0),
+        )
         c.tcp(at + 9 * MS, hosts[3], hosts[4], version, 40003, 23, REFUSED)
         c.tcp(at + 11 * MS, hosts[5], hosts[4], version, 40004, 8080, script, up, down)
         for i in range(20):
@@ -232,7 +284,9 @@ def pcap(frames, link=ETHERNET, nanoseconds=True, big_endian=False, snap=65535):
     for ns, frame in frames:
         data = relink(frame, link)
         fraction = ns % 1_000_000_000 // (1 if nanoseconds else 1000)
-        out.append(struct.pack(e + "IIII", ns // 1_000_000_000, fraction, min(snap, len(data)), len(data)) + data[:snap])
+        out.append(
+            struct.pack(e + "IIII", ns // 1_000_000_000, fraction, min(snap, len(data)), len(data)) + data[:snap]
+        )
     return b"".join(out)
 
 
@@ -240,8 +294,12 @@ def pcapng(frames, link=ETHERNET):
     def block(kind, body):
         body += b"\0" * (-len(body) % 4)
         return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
     resolution = struct.pack("<HHB3xHH", 9, 1, 9, 0, 0)  # if_tsresol: nanoseconds
-    out = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), block(1, struct.pack("<HHI", link, 0, 0) + resolution)]
+    out = [
+        block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)),
+        block(1, struct.pack("<HHI", link, 0, 0) + resolution),
+    ]
     for ns, frame in frames:
         data = relink(frame, link)
         out.append(block(6, struct.pack("<IIIII", 0, ns >> 32, ns & 0xFFFFFFFF, len(data), len(data)) + data))
