@@ -21,6 +21,7 @@
 #include "whiteowl/config/command_line.hpp"
 #include "whiteowl/config/reference.hpp"
 #include "whiteowl/config/settings.hpp"
+#include "whiteowl/ipfix/elements.hpp"
 
 namespace whiteowl {
 
@@ -278,6 +279,11 @@ void settle_output(Invocation& invocation, const std::vector<Given>& given, cons
                      "no collector: name one in export.collector_ip (a service does not print flows into the journal)"};
 }
 
+void check_filter_of(const Settings& settings, bool from_file) {
+  const auto& interfaces = settings.config().capture.interfaces;
+  settings.check_filter_for(from_file || interfaces.empty() ? "" : interfaces.front());
+}
+
 void require_packets(const Invocation& invocation, const std::vector<Given>& given) {
   if (!invocation.read_file.empty() && last(given, "interface") != nullptr)
     throw StartError{ExitStatus::usage, "-interface and --read exclude each other: packets come from one of them"};
@@ -296,6 +302,7 @@ std::string verdict(const Invocation& invocation) {
 std::optional<std::string> information(const std::vector<Given>& given) {
   if (switched_on(given, "help")) return help_text();
   if (switched_on(given, "version")) return version_text();
+  if (switched_on(given, "list-fields")) return list_fields();
   return std::nullopt;
 }
 
@@ -316,6 +323,7 @@ Config default_config() { return Settings{}.finish(); }
 Config load_config_text(const std::string& yaml, const std::string& name) {
   Settings settings;
   apply_yaml(settings, yaml, name);
+  check_filter_of(settings, false);
   return settings.finish();
 }
 
@@ -345,6 +353,7 @@ Invocation parse_invocation(std::span<const char* const> arguments, const Surrou
   invocation.config_file = apply_file(settings, given, surroundings);
   apply_command_line(settings, given);
   invocation.config = settings.finish();
+  check_filter_of(settings, last(given, "read") != nullptr);
   if (switched_on(given, "check-config")) {
     invocation.action = Action::check_config;
     invocation.text = verdict(invocation);

@@ -6,6 +6,8 @@
 
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/nearest.hpp"
+#include "whiteowl/capture/ring_source.hpp"
+#include "whiteowl/ipfix/elements.hpp"
 
 namespace whiteowl {
 
@@ -127,11 +129,15 @@ void Settings::check_relations() const {
     refuse_at("export.interface_index",
               "there are " + std::to_string(indexes) + " numbers for " + std::to_string(interfaces) +
                   (interfaces == 1 ? " interface" : " interfaces") + "; give one for all, or one for each");
-  if (config_.ipfix.fields.empty())
-    refuse_at("export.fields", "no field is named; write standard, extended, or a list of names");
+  if (const std::string why = check_fields(config_.ipfix.fields); !why.empty()) refuse_at("export.fields", why);
   constexpr std::uint32_t kReverse = 29'305;
   if (config_.ipfix.enterprise_number == kReverse)
     refuse_at("export.enterprise_number", "29305 marks reverse elements (RFC 5103) and cannot be ours");
+}
+
+void Settings::check_filter_for(const std::string& interface) const {
+  const std::string why = check_filter(config_.capture.bpf_filter, interface);
+  if (!why.empty()) refuse(origin(at("capture.bpf_filter")), "capture.bpf_filter", why);
 }
 
 Config Settings::finish() const {

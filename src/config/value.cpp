@@ -249,22 +249,6 @@ std::string check_collector_address(const std::string& address) {
   return {};
 }
 
-std::string check_collector_uri(const std::string& uri) {
-  const auto mark = uri.find("://");
-  const std::string scheme = mark == std::string::npos ? "udp" : uri.substr(0, mark);
-  const std::string rest = mark == std::string::npos ? uri : uri.substr(mark + 3);
-  if (scheme == "file")
-    return rest.size() > 1 && rest.front() == '/' ? "" : quoted(uri) + ": write file:///PATH with a path from the root";
-  if (scheme != "udp" && scheme != "tcp")
-    return quoted(uri) + ": " + quoted(scheme) + " is not a transport; use udp, tcp or file";
-  try {
-    static_cast<void>(parse_host_port(rest));
-  } catch (const BadValue& bad) {
-    return bad.what();
-  }
-  return {};
-}
-
 std::size_t read_word(const SettingValue& value, const Limits& limits) {
   const std::string& text = only_item(value);
   const auto found = std::find(limits.words.begin(), limits.words.end(), text);

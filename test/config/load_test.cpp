@@ -166,7 +166,9 @@ TEST_CASE("each mistake in a file is one line with its place") {
       {"export:\n  collector_ip: 192.0.2.7:2055\n",
        "c.yaml:2:17: export.collector_ip: \"192.0.2.7:2055\" has a port; that is export.collector_port"},
       {"export:\n  collectors:\n    - udp://192.0.2.7\n    - htp://192.0.2.7\n",
-       "c.yaml:4:7: export.collectors: \"htp://192.0.2.7\": \"htp\" is not a transport; use udp, tcp or file"},
+       "c.yaml:4:7: export.collectors: collector \"htp://192.0.2.7\": \"htp\" is not a transport; write HOST, "
+       "HOST:PORT, "
+       "[IPv6]:PORT, udp://HOST:PORT, tcp://HOST:PORT or file:///PATH"},
       {"export: {collector_prt: 1}\n",
        "c.yaml:1:10: export.collector_prt: there is no such setting; did you mean export.collector_port?"},
       {"capture:\n  interface: [a, b, c]\nexport:\n  interface_index: [1, 2]\n",
@@ -178,6 +180,22 @@ TEST_CASE("each mistake in a file is one line with its place") {
     CAPTURE(row.first);
     CHECK(load(row.first) == row.second);
   }
+}
+
+TEST_CASE("a filter that does not compile is refused at its place") {
+  const std::string line = load("capture:\n  bpf_filter: tcp prt 80\n");
+  CHECK(line.rfind("c.yaml:2:15: capture.bpf_filter: ", 0) == 0);
+  const Room room;
+  CHECK(room.refusal({"--read", "x", "--filter", "tcp prt 80"}).rfind("78: --filter: ", 0) == 0);
+  CHECK(room.refusal({"--check-config", "--filter", "tcp prt 80"}).rfind("78: --filter: ", 0) == 0);
+  CHECK(room.refusal({"--read", "x", "--filter", "vlan and tcp port 80"}) == "taken");
+}
+
+TEST_CASE("--list-fields lists the names that export.fields takes") {
+  const Room room;
+  const std::string text = room.parse({"--list-fields"}).text;
+  for (const char* const name : {"sourceIPv4Address", "min_rtt_us", "flowEndReason"})
+    CHECK(text.find(std::string{"\n"} + name + " ") != std::string::npos);
 }
 
 TEST_CASE("what is no YAML is refused with its place and what to do") {

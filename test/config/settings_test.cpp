@@ -31,8 +31,9 @@ TEST_CASE("settings that do not go together are refused at the one that was give
   CHECK(with({{"capture.interface", "a,b"}, {"export.interface_index", "1,2"}}) == "taken");
   CHECK(with({{"capture.interface", "a,b"}, {"export.interface_index", "7"}}) == "taken");
   CHECK(with({{"export.fields", ""}}) ==
-        "--set export.fields: no field is named; write standard, extended, or a list of names");
+        "--set export.fields: no fields: say standard, extended or a list of names (--list-fields shows all)");
   CHECK(with({{"export.fields", "extended"}}) == "taken");
+  CHECK(with({{"export.fields", "sourceIPv4Addres"}}).rfind("--set export.fields: ", 0) == 0);
   CHECK(with({{"export.enterprise_number", "29305"}}) ==
         "--set export.enterprise_number: 29305 marks reverse elements (RFC 5103) and cannot be ours");
   CHECK(with({{"export.template_id", "65520"}}) == "taken");

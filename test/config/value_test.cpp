@@ -193,16 +193,6 @@ TEST_CASE("a collector's address, name and port are told apart, IPv6 too") {
   CHECK(to_text(HostPort{.host = "192.0.2.7", .port = 2055}) == "192.0.2.7:2055");
 }
 
-TEST_CASE("collectors are UDP, TCP or a file") {
-  for (const char* const uri :
-       {"192.0.2.7", "192.0.2.7:4739", "udp://192.0.2.7", "tcp://[::1]:4739", "file:///tmp/x.ipfix"})
-    CHECK(check_collector_uri(uri) == "");
-  CHECK(check_collector_uri("ipfix://192.0.2.7") ==
-        "\"ipfix://192.0.2.7\": \"ipfix\" is not a transport; use udp, tcp or file");
-  CHECK(check_collector_uri("file://x.ipfix") == "\"file://x.ipfix\": write file:///PATH with a path from the root");
-  CHECK(check_collector_uri("udp://") == "\"\" names no host");
-}
-
 TEST_CASE("interface names are those that the kernel can have") {
   CHECK(check_interface_name("eth0") == "");
   CHECK(check_interface_name("br-lan.100@x") == "");

@@ -51,6 +51,8 @@ inline constexpr std::array kCommandOptions = {
     CommandOption{"print-config", "", "--", "Settings", "Print all settings and where each came from",
                   "The output is a configuration file that says the same."},
     CommandOption{"list-interfaces", "", "-", "Information", "List the network interfaces", ""},
+    CommandOption{"list-fields", "", "--", "Information", "List the fields that a record can have",
+                  "These are the names that export.fields takes."},
     CommandOption{"version", "", "--", "Information", "Print the version", ""},
     CommandOption{"help", "", "-", "Information", "Print this help", ""},
 };

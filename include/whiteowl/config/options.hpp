@@ -11,6 +11,7 @@
 
 #include "whiteowl/config/config.hpp"
 #include "whiteowl/config/value.hpp"
+#include "whiteowl/exporter/collector.hpp"
 
 namespace whiteowl {
 
@@ -200,7 +201,7 @@ inline constexpr std::array kOptions = {
         "Its port, and that of every other collector that names none.",
         [](auto& c) -> auto& { return c.exporter.default_port; }),
     option(
-        "export.collectors", "[]", checked_by(check_collector_uri), Reload::yes,
+        "export.collectors", "[]", checked_by(check_collector), Reload::yes,
         "More collectors, each of which gets all flows: udp://HOST:PORT, tcp://HOST:PORT or file:///PATH.",
         [](auto& c) -> auto& { return c.exporter.collectors; }),
     option(

@@ -37,6 +37,8 @@ class Settings {
 
   // What no single value can show: throws StartError (78) at the setting that was named last.
   void check_relations() const;
+  // Throws StartError (78) if the filter does not compile for `interface`, or for a capture file if that is empty.
+  void check_filter_for(const std::string& interface) const;
   // As written, before finish(): collectors are those of export.collectors.
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   [[nodiscard]] const Origin& origin(const Option& option) const;

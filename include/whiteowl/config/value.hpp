@@ -69,7 +69,6 @@ struct HostPort {
 // Checks for Limits::check: empty, or why not.
 [[nodiscard]] std::string check_interface_name(const std::string& name);
 [[nodiscard]] std::string check_collector_address(const std::string& address);
-[[nodiscard]] std::string check_collector_uri(const std::string& uri);
 
 // One parser and one writer per type of destination.  The parsers throw BadValue and leave `out` alone then.
 void read_value(bool& out, const SettingValue& value, const Limits& limits);
