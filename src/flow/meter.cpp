@@ -42,8 +42,8 @@ struct Meter::Impl {
         tcp_settings{tcp_options},
         sink{record_sink},
         decoder{decode_settings},
-        tcp{tcp_options, workers},
         capacity{(flow_settings.max_flows + workers - 1) / workers},
+        tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault},
         table{capacity, tcp_options.track, flow_settings.prefault},
         wheel{flow_settings.prefault},
         closed{table.capacity(), flow_settings.prefault},
@@ -55,8 +55,8 @@ struct Meter::Impl {
   HashKey hash_key = random_hash_key();
   AgeClock clock;
   Decoder decoder;
-  TcpMeter tcp;
   std::uint32_t capacity;
+  TcpMeter tcp;
   FlowTable table;
   ExpiryWheel wheel;
   IndexQueue closed;
@@ -276,6 +276,7 @@ struct Meter::Impl {
     flow.initiator = static_cast<std::uint8_t>(item.direction);
     flow.closed = 0;
     flow.fins = 0;
+    if (metered_tcp(flow)) table.tcp(index).cold = index + 1;  // the meter's arena has a place for each entry, or none
   }
   // The packet's conversation, with nothing left in it that was due before the packet.
   std::uint32_t settle(const Work& item, Duration now) noexcept {

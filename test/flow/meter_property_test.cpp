@@ -100,6 +100,7 @@ TEST_CASE("the fast meter gives the records of the slow one") {
     const auto frames = traffic.frames(12'000);
     TcpSettings tcp;
     tcp.track = seed % 4 != 0;
+    if (seed % 3 == 1) tcp.retransmit_mode = RetransmitMode::strict;
     FlowSettings flow = settings();
     flow.vlan_in_key = seed % 5 == 0;
     if (seed % 2 == 0) flow.active_timeout = std::chrono::seconds{5};

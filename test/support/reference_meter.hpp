@@ -19,7 +19,7 @@ namespace whiteowl::test {
 class ReferenceMeter {
  public:
   ReferenceMeter(const FlowSettings& flow, const TcpSettings& tcp, const DecodeSettings& decode)
-      : flow_{flow}, tcp_settings_{tcp}, decoder_{decode}, tcp_{tcp, 1} {}
+      : flow_{flow}, tcp_settings_{tcp}, decoder_{decode}, tcp_{tcp, 1, 100'000, Prefault::no} {}
 
   void observe(const Frame& frame) {
     clock_.advance(frame.time);
@@ -114,6 +114,7 @@ class ReferenceMeter {
     const auto [it, fresh] = conversations_.try_emplace(tuple);
     Conversation& c = it->second;
     if (fresh) c.initiator = d;
+    if (fresh) c.tcp.cold = ++conversations_begun_;
     if (packet.protocol == 6) observe_tcp(c, d, packet, std::hash<std::uint64_t>{}(tuple_number(tuple)));
     Way& way = c.way[d];
     if (!way.record) {
@@ -184,6 +185,7 @@ class ReferenceMeter {
   TcpMeter tcp_;
   std::map<Tuple, Conversation> conversations_;
   std::map<Tuple, std::uint64_t> numbers_;
+  std::uint32_t conversations_begun_ = 0;
 };
 
 }  // namespace whiteowl::test
