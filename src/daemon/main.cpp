@@ -74,8 +74,10 @@ ExitStatus capture(Invocation invocation) {
   const auto fanout_id =
       config.capture.fanout_group != 0 ? static_cast<std::uint16_t>(config.capture.fanout_group) : own_fanout_id();
   config.capture.wait_for_interface = under_systemd();
+  // Opening may wait for the first octets of standard input: until then a signal just ends the program.
+  auto inputs = open_inputs(invocation, fanout_id);
   SignalInbox signals;
-  Probe probe{config, open_inputs(invocation, fanout_id), live ? InputKind::live : InputKind::file};
+  Probe probe{config, std::move(inputs), live ? InputKind::live : InputKind::file};
 
   const bool only_to_stdout = config.exporter.output != StandardOutput::none && config.exporter.collectors.empty();
   const bool quiet = !live && config.exporter.output == StandardOutput::table;

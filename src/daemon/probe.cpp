@@ -116,6 +116,10 @@ void Probe::stop(Duration patience) {
   for (const auto& worker : workers_) worker->stop();
 }
 
+bool Probe::hangs() const noexcept {
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return !worker->done(); });
+}
+
 bool Probe::finish() {
   if (export_thread_.joinable()) export_thread_.join();
   for (const auto& worker : workers_) worker->join();

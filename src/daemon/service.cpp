@@ -47,7 +47,7 @@ class Watch {
                                     pollfd{settings_.watch_output && !stopping_ ? STDOUT_FILENO : -1, 0, 0}};
       ::poll(watched.data(), watched.size(), milliseconds_until(std::min({stop_at_, report_at_, hung_at_}), now_));
       now_ = steady_now();
-      if (watched[0].revents != 0) return true;
+      if (watched[0].revents != 0) return !probe_.hangs();
       if (watched[1].revents != 0) take_signals();
       if (watched[2].revents != 0) stop();
       if (now_ >= hung_at_) return false;

@@ -59,8 +59,9 @@ void Worker::run() noexcept {
   // No packet waits behind the last flush, so it may wait for the exporter.
   sink_.set_when_full(QueueSink::WhenFull::wait);
   meter_.flush(FlowEndReason::forced_end);
-  queue_.close();
+  // In this order: whoever sees the queue's end finds the worker done.
   done_.store(true, std::memory_order_release);
+  queue_.close();
 }
 
 // Once in a second of packet time, which passes on a silent interface too: its watermark moves.

@@ -46,6 +46,8 @@ class Probe {
   void stop(Duration patience = kStopPatience);
   // Readable once the last record is sent or given up: by itself at the end of a file, else after stop().
   [[nodiscard]] int finished_fd() const noexcept { return finished_.get(); }
+  // A worker went on after all grace, which only a source that does not return can cause: finish() would wait for it.
+  [[nodiscard]] bool hangs() const noexcept;
   // Waits for the threads; the counters are final then.  True when every record had its chance to be sent.
   bool finish();
 
