@@ -21,7 +21,8 @@ ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault) : size_{size} {
   if (mapping_ == MAP_FAILED) throw std::bad_alloc{};
   const auto address = reinterpret_cast<std::uintptr_t>(mapping_);
   data_ = reinterpret_cast<void*>((address + alignment - 1) / alignment * alignment);
-  if (alignment == kHugePage) ::madvise(data_, mapped_ - alignment, MADV_HUGEPAGE);  // a wish: kernels without it serve small pages
+  if (alignment == kHugePage)
+    ::madvise(data_, mapped_ - alignment, MADV_HUGEPAGE);  // a wish: kernels without it serve small pages
   if (prefault == Prefault::yes) {
     for (std::size_t at = 0; at < size; at += kPage) *(static_cast<volatile char*>(data_) + at) = 0;
   }

@@ -1,1 +1,755 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/capture/ring_source.hpp"
+
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/net_tstamp.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "whiteowl/base/error.hpp"
+#include "whiteowl/base/fd.hpp"
+#include "whiteowl/base/wire.hpp"
+#include "whiteowl/capture/interfaces.hpp"
+
+namespace whiteowl {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr unsigned kRetireMilliseconds = 60;  // the kernel hands over a block that is not full after this
+// By then a packet stands in a block that was handed over: the above and the timer's own lateness.
+constexpr Duration kHandedOver = 100ms;
+constexpr Duration kMendInterval = 100ms;  // how often a missing interface is looked for
+constexpr int kPatienceMilliseconds = 100;
+constexpr std::uint32_t kFrameOctets = 2048;  // a formality of TPACKET_V3: frames are packed by their real size
+constexpr std::uint32_t kLargestBlock = 1U << 20U, kSmallestBlock = 1U << 16U;
+constexpr std::uint32_t kFewestBlocks = 4;
+// Each holds 60 ms of a trickle: a reader that is held up for seconds loses nothing of it.
+constexpr std::uint32_t kWantedBlocks = 64;
+constexpr unsigned kMaxInterfaces = 64;
+
+Timestamp real_time() noexcept { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+// Only paces the search for lost interfaces.
+Duration coarse_time() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::chrono::seconds{now.tv_sec} + Duration{now.tv_nsec};
+}
+
+template <typename Value>
+void set(int fd, int level, int option, const Value& value, const char* name) {
+  checked(::setsockopt(fd, level, option, &value, sizeof value), name);
+}
+
+UniqueFd open_packet_socket() {
+  // Protocol 0: nothing arrives before the ring and the filter are in place.
+  UniqueFd fd{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (fd) return fd;
+  if (errno == EPERM || errno == EACCES)
+    throw StartError{ExitStatus::no_permission,
+                     "capturing needs CAP_NET_RAW: run with sudo, or `setcap cap_net_raw+ep` on the program, or "
+                     "AmbientCapabilities=CAP_NET_RAW in its unit"};
+  if (errno == EAFNOSUPPORT) throw StartError{ExitStatus::failure, "this kernel has no packet sockets (CONFIG_PACKET)"};
+  throw StartError{ExitStatus::failure, std::string{"cannot open a packet socket: "} + std::strerror(errno)};
+}
+
+// --- What the kernel says of an interface --------------------------------------------------------------------------
+
+ifreq request_for(const std::string& interface) noexcept {
+  ifreq request{};
+  std::memcpy(request.ifr_name, interface.data(), std::min(interface.size(), sizeof request.ifr_name - 1));
+  return request;
+}
+
+bool is_up(int fd, const std::string& interface) noexcept {
+  ifreq request = request_for(interface);
+  return ::ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
+}
+
+struct LinkKind {
+  LinkType link = LinkType::ethernet;
+  bool loopback = false;
+};
+
+LinkKind link_kind(int fd, const std::string& interface) {
+  ifreq request = request_for(interface);
+  checked(::ioctl(fd, SIOCGIFHWADDR, &request), "SIOCGIFHWADDR");
+  const unsigned short type = request.ifr_hwaddr.sa_family;
+  switch (type) {
+    case ARPHRD_ETHER:
+      return {LinkType::ethernet, false};
+    case ARPHRD_LOOPBACK:
+      return {LinkType::ethernet, true};
+    case ARPHRD_NONE:  // TUN, WireGuard
+    case ARPHRD_PPP:   // the kernel takes the PPP header off before packet sockets see the packet
+    case ARPHRD_TUNNEL:
+    case ARPHRD_TUNNEL6:
+    case ARPHRD_SIT:
+    case ARPHRD_RAWIP:  // mobile broadband
+      return {LinkType::raw_ip, false};
+    default:
+      throw StartError{ExitStatus::failure, "capture.interface: " + interface + " has hardware type " +
+                                                std::to_string(type) + " (ARPHRD_ of Linux), which is not decoded"};
+  }
+}
+
+// --- Memory shared with the kernel ---------------------------------------------------------------------------------
+
+// A block of the ring.  The kernel fills it, hands it over by its status and takes it back by the same.
+class Block {
+ public:
+  explicit Block(std::byte* at) noexcept : header_{reinterpret_cast<tpacket_block_desc*>(at)} {}
+
+  [[nodiscard]] bool ready() const noexcept { return (status().load(std::memory_order_acquire) & TP_STATUS_USER) != 0; }
+  void release() noexcept { status().store(TP_STATUS_KERNEL, std::memory_order_release); }
+  [[nodiscard]] std::uint32_t packets() const noexcept { return header_->hdr.bh1.num_pkts; }
+  [[nodiscard]] const std::byte* first_packet() const noexcept {
+    return reinterpret_cast<const std::byte*>(header_) + header_->hdr.bh1.offset_to_first_pkt;
+  }
+  // No packet in it is older.
+  [[nodiscard]] Timestamp opened() const noexcept {
+    const auto& time = header_->hdr.bh1.ts_first_pkt;
+    return Timestamp{Duration{time.ts_sec * kNanosecondsPerSecond + time.ts_nsec}};
+  }
+
+ private:
+  [[nodiscard]] std::atomic_ref<std::uint32_t> status() const noexcept {
+    return std::atomic_ref<std::uint32_t>{header_->hdr.bh1.block_status};
+  }
+  tpacket_block_desc* header_;
+};
+
+struct RingPlan {
+  std::string interface;
+  int interface_index = 0;
+  RingGeometry geometry{};
+  std::vector<FilterInstruction> program;
+  bool promiscuous = false;
+  bool lock_filter = false;
+  bool fanout = false;
+  std::uint16_t fanout_id = 0;
+  FanoutMode fanout_mode = FanoutMode::hash;
+};
+
+// A packet socket with its ring; constructed means capturing.
+class Ring {
+ public:
+  // Throws StartError or std::system_error.
+  explicit Ring(const RingPlan& plan);
+
+  [[nodiscard]] int fd() const noexcept { return socket_.get(); }
+  [[nodiscard]] int interface_index() const noexcept { return interface_index_; }
+  [[nodiscard]] Block block() const noexcept { return block_at(index_); }
+  void release_block() noexcept {
+    block().release();
+    index_ = (index_ + 1) % geometry_.blocks;
+  }
+  // More than half of the ring waits to be read.
+  [[nodiscard]] bool crowded() const noexcept {
+    return block_at((index_ + geometry_.blocks / 2) % geometry_.blocks).ready();
+  }
+  [[nodiscard]] std::uint32_t blocks() const noexcept { return geometry_.blocks; }
+
+  void attach(const std::vector<FilterInstruction>& program);
+  // Since the last call.
+  [[nodiscard]] tpacket_stats_v3 take_statistics() noexcept;
+  [[nodiscard]] int take_error() noexcept;
+  // False once the interface that it was bound to is gone for good.
+  [[nodiscard]] bool bound() const noexcept;
+
+ private:
+  [[nodiscard]] Block block_at(std::uint32_t index) const noexcept {
+    return Block{memory_.data() + std::size_t{index} * geometry_.block_octets};
+  }
+  void map_ring(const std::string& interface);
+  void bind_to(int interface_index);
+  void join(const RingPlan& plan);
+
+  UniqueFd socket_;  // before memory_: unmapped first, closed after
+  Mapping memory_;
+  RingGeometry geometry_;
+  int interface_index_;
+  std::uint32_t index_ = 0;
+};
+
+Ring::Ring(const RingPlan& plan)
+    : socket_{open_packet_socket()}, geometry_{plan.geometry}, interface_index_{plan.interface_index} {
+  set(fd(), SOL_PACKET, PACKET_VERSION, int{TPACKET_V3}, "PACKET_VERSION (TPACKET_V3)");
+  set(fd(), SOL_PACKET, PACKET_TIMESTAMP, int{SOF_TIMESTAMPING_SOFTWARE}, "PACKET_TIMESTAMP");
+  map_ring(plan.interface);
+  // A group is joined only after binding (packet(7)), and a bound socket that is not yet in it would see the packets of
+  // all members: each of those would be counted twice.  So nothing is let in until it is a member.
+  attach(plan.fanout ? std::vector<FilterInstruction>{{BPF_RET | BPF_K, 0, 0, 0}} : plan.program);
+  bind_to(plan.interface_index);
+  if (plan.promiscuous) {
+    packet_mreq request{};
+    request.mr_ifindex = plan.interface_index;
+    request.mr_type = PACKET_MR_PROMISC;
+    set(fd(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, "PACKET_ADD_MEMBERSHIP (promiscuous mode)");
+  }
+  if (plan.fanout) {
+    join(plan);
+    attach(plan.program);
+  }
+  if (plan.lock_filter) set(fd(), SOL_SOCKET, SO_LOCK_FILTER, int{1}, "SO_LOCK_FILTER");
+}
+
+void Ring::map_ring(const std::string& interface) {
+  tpacket_req3 request{};
+  request.tp_block_size = geometry_.block_octets;
+  request.tp_block_nr = geometry_.blocks;
+  request.tp_frame_size = kFrameOctets;
+  request.tp_frame_nr = geometry_.block_octets / kFrameOctets * geometry_.blocks;
+  request.tp_retire_blk_tov = kRetireMilliseconds;
+  try {
+    set(fd(), SOL_PACKET, PACKET_RX_RING, request, "PACKET_RX_RING");
+    memory_ = Mapping{fd(), geometry_.octets()};
+  } catch (const std::system_error& error) {
+    throw StartError{ExitStatus::failure, "capture.buffer_size_mb: no ring of " +
+                                              std::to_string(geometry_.octets() >> 10U) + " KiB for " + interface +
+                                              " (" + error.what() + "): ask for less"};
+  }
+}
+
+void Ring::attach(const std::vector<FilterInstruction>& program) {
+  std::vector<sock_filter> code;
+  code.reserve(program.size());
+  for (const auto& from : program) code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
+  if (code.size() > BPF_MAXINSNS)
+    throw StartError{ExitStatus::configuration, "filter: is " + std::to_string(code.size()) +
+                                                    " instructions long, the kernel takes " +
+                                                    std::to_string(BPF_MAXINSNS) + ": make it simpler"};
+  const sock_fprog attached{static_cast<unsigned short>(code.size()), code.data()};
+  set(fd(), SOL_SOCKET, SO_ATTACH_FILTER, attached, "SO_ATTACH_FILTER");
+}
+
+void Ring::bind_to(int interface_index) {
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = from_network<std::uint16_t>(ETH_P_ALL);
+  address.sll_ifindex = interface_index;
+  checked(::bind(fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+}
+
+unsigned fanout_type(FanoutMode mode) noexcept {
+  switch (mode) {
+    case FanoutMode::hash:
+      return PACKET_FANOUT_HASH;
+    case FanoutMode::cpu:
+      return PACKET_FANOUT_CPU;
+    case FanoutMode::queue_mapping:
+      return PACKET_FANOUT_QM;
+    case FanoutMode::round_robin:
+      return PACKET_FANOUT_LB;
+  }
+  return PACKET_FANOUT_HASH;
+}
+
+void Ring::join(const RingPlan& plan) {
+  const std::uint32_t group = plan.fanout_id | (fanout_type(plan.fanout_mode) << 16U);
+  if (::setsockopt(fd(), SOL_PACKET, PACKET_FANOUT, &group, sizeof group) == 0) return;
+  const std::string where = "capture.fanout_group: group " + std::to_string(plan.fanout_id) + " on " + plan.interface;
+  if (errno == EINVAL || errno == EALREADY)
+    throw StartError{
+        ExitStatus::failure,
+        where + " is in use with another mode or for another interface: choose another group, or the same fanout_mode"};
+  if (errno == ENOSPC)
+    throw StartError{ExitStatus::failure, where + " has no room for another member (256): use fewer workers"};
+  throw StartError{ExitStatus::failure, where + ": " + std::strerror(errno)};
+}
+
+tpacket_stats_v3 Ring::take_statistics() noexcept {
+  tpacket_stats_v3 statistics{};
+  socklen_t size = sizeof statistics;
+  if (::getsockopt(fd(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size) != 0) return {};
+  return statistics;
+}
+
+int Ring::take_error() noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+bool Ring::bound() const noexcept {
+  sockaddr_ll address{};
+  socklen_t size = sizeof address;
+  return ::getsockname(fd(), reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+         address.sll_ifindex == interface_index_;
+}
+
+// --- One interface -------------------------------------------------------------------------------------------------
+
+// An interface, its ring while there is one, and how far the block in hand has been read.
+struct Leg {
+  std::string name;
+  std::uint8_t position = 0;
+  std::uint16_t fanout_id = 0;
+  LinkKind kind;
+  std::optional<Ring> ring;
+  std::optional<std::vector<FilterInstruction>> program;
+  bool away = true;
+
+  bool holding = false;  // a block is ours
+  const std::byte* next = nullptr;
+  std::uint32_t remaining = 0;
+
+  bool drained = false;  // stopping: what was there has been read
+  std::uint32_t blocks_since_stop = 0;
+
+  void take_block() noexcept {
+    const Block block = ring->block();
+    holding = true;
+    next = block.first_packet();
+    remaining = block.packets();
+  }
+  void release_block() noexcept {
+    ring->release_block();
+    holding = false;
+  }
+  [[nodiscard]] const tpacket3_hdr& packet() const noexcept { return *reinterpret_cast<const tpacket3_hdr*>(next); }
+  [[nodiscard]] Timestamp next_stamp() const noexcept { return stamp_of(packet()); }
+  static Timestamp stamp_of(const tpacket3_hdr& packet) noexcept {
+    return Timestamp{Duration{packet.tp_sec * kNanosecondsPerSecond + packet.tp_nsec}};
+  }
+};
+
+}  // namespace
+
+RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings, std::uint32_t snap_len) noexcept {
+  const std::uint64_t share = total_octets / std::max<std::uint64_t>(rings, 1);
+  // A block that cannot hold a whole frame would cut it: room for its headers, too.
+  const std::uint32_t smallest = std::max(kSmallestBlock, std::bit_ceil(std::min(snap_len, kLargestBlock / 2) + 4096));
+  std::uint32_t block = kLargestBlock;
+  while (block > smallest && share / block < kWantedBlocks) block /= 2;
+  const std::uint64_t most = std::uint64_t{1} << 20U;
+  return {block, static_cast<std::uint32_t>(std::clamp<std::uint64_t>(share / block, kFewestBlocks, most))};
+}
+
+struct RingSource::Impl {
+  Impl(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id);
+
+  void open(Leg& leg);
+  [[nodiscard]] std::vector<FilterInstruction> compile(const Leg& leg, const std::string& expression) const;
+
+  void begin_batch() noexcept;
+  [[nodiscard]] bool fill() noexcept;
+  [[nodiscard]] bool fill_from(Leg& leg) noexcept;
+  [[nodiscard]] bool merge() noexcept;
+  void append(Leg& leg) noexcept;
+  void take_ready_blocks() noexcept;
+  void move_watermark(Timestamp to) noexcept;
+  void idle() noexcept;
+  void wait() noexcept;
+  [[nodiscard]] int patience_milliseconds() const noexcept;
+
+  void begin_stop() noexcept;
+  [[nodiscard]] bool past_stop(Leg& leg) noexcept;
+  [[nodiscard]] bool all_drained() noexcept;
+
+  void take_statistics(Leg& leg) noexcept;
+  void look_for_error(Leg& leg) noexcept;
+  void mend() noexcept;
+  void mend(Leg& leg) noexcept;
+  void set_away(Leg& leg, bool away) noexcept;
+
+  CaptureSettings settings;
+  RingGeometry geometry;
+  bool fanout;
+  UniqueFd control;  // for ioctl()
+  UniqueFd stop_event;
+  std::vector<Leg> legs;
+  std::vector<pollfd> polled;  // stop_event, then one for each leg
+  FrameBatch batch;
+  CaptureCounters counters;
+  std::uint64_t batch_octets = 0, batch_cut = 0;
+  Timestamp watermark{};
+  bool has_watermark = false;
+  std::size_t away = 0;
+  Duration next_mend{};
+  std::atomic<bool> stop_asked{false};
+  bool stopping = false;
+  Timestamp stop_time{};
+};
+
+RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std::uint32_t workers,
+                       std::uint16_t fanout_id)
+    : settings{wanted},
+      geometry{ring_geometry(std::uint64_t{settings.buffer_size_mb} << 20U,
+                             std::uint64_t{workers} * settings.interfaces.size(), settings.snap_len)},
+      fanout{workers > 1 || settings.fanout_group != 0},
+      control{open_packet_socket()},
+      stop_event{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")} {
+  const auto& names = settings.interfaces;
+  if (names.empty() || names.size() > kMaxInterfaces)
+    throw StartError{ExitStatus::configuration, "capture.interface: names " + std::to_string(names.size()) +
+                                                    " interfaces, not 1 to " + std::to_string(kMaxInterfaces)};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
+        names.begin() + static_cast<std::ptrdiff_t>(i))
+      throw StartError{ExitStatus::configuration,
+                       "capture.interface: names " + names[i] + " twice: its packets would count twice"};
+    Leg& leg = legs.emplace_back();
+    leg.name = names[i];
+    leg.position = static_cast<std::uint8_t>(i);
+    leg.fanout_id = static_cast<std::uint16_t>((fanout_id - 1U + i) % 0xFFFFU + 1U);
+    leg.drained = false;
+  }
+  (void)worker;  // the kernel numbers the members of a group in the order in which they join
+  away = legs.size();
+  for (Leg& leg : legs) open(leg);
+  if (away > 0) {
+    // The filter of a missing interface is compiled when it comes; a mistake in it is said now.
+    if (const std::string mistake = check_filter(settings.bpf_filter, {}); !mistake.empty())
+      throw StartError{ExitStatus::configuration, mistake};
+  }
+  counters.interfaces_away.set(away);
+  polled.resize(legs.size() + 1);
+}
+
+// Leaves the leg away if its interface is down, or missing and to be waited for.
+void RingSource::Impl::open(Leg& leg) {
+  const unsigned index = ::if_nametoindex(leg.name.c_str());
+  // 0 would bind to every interface of the host.
+  if (index == 0) {
+    if (settings.wait_for_interface) return;
+    throw StartError{ExitStatus::failure, no_such_interface(leg.name)};
+  }
+  const LinkKind kind = link_kind(control.get(), leg.name);
+  // Bound while down it could not join its group on older kernels.
+  if (!is_up(control.get(), leg.name)) return;
+  if (!leg.program || kind.link != leg.kind.link) {
+    leg.kind = kind;
+    leg.program = compile(leg, settings.bpf_filter);
+  }
+  leg.kind = kind;
+  RingPlan plan;
+  plan.interface = leg.name;
+  plan.interface_index = static_cast<int>(index);
+  plan.geometry = geometry;
+  plan.program = *leg.program;
+  plan.promiscuous = settings.promiscuous;
+  plan.lock_filter = settings.lock_filter;
+  plan.fanout = fanout;
+  plan.fanout_id = leg.fanout_id;
+  plan.fanout_mode = settings.fanout_mode;
+  try {
+    leg.ring.emplace(plan);
+  } catch (const std::system_error& error) {
+    throw StartError{ExitStatus::failure, "capture.interface: " + leg.name + ": " + error.what()};
+  }
+  set_away(leg, false);
+}
+
+std::vector<FilterInstruction> RingSource::Impl::compile(const Leg& leg, const std::string& expression) const {
+  return CompiledFilter::for_interface(expression, leg.name, leg.kind.link, settings.snap_len).program();
+}
+
+// --- Reading -------------------------------------------------------------------------------------------------------
+
+// Blocks go back only here: the frames of the last batch have been used by now.
+void RingSource::Impl::begin_batch() noexcept {
+  batch.size = 0;
+  batch.has_watermark = false;
+  batch_octets = 0;
+  batch_cut = 0;
+  for (Leg& leg : legs) {
+    if (leg.holding && leg.remaining == 0) leg.release_block();
+  }
+}
+
+// True if the batch has frames.
+bool RingSource::Impl::fill() noexcept {
+  const bool filled = legs.size() == 1 ? fill_from(legs.front()) : merge();
+  if (!filled) return false;
+  counters.packets_received.add(batch.size);
+  counters.octets_received.add(batch_octets);
+  counters.packets_cut.add(batch_cut);
+  move_watermark(batch.frames[batch.size - 1].time);
+  return true;
+}
+
+bool RingSource::Impl::fill_from(Leg& leg) noexcept {
+  // A block may hold nothing for us: the sent copies on loopback.  Then the next one, but not without end.
+  for (std::uint32_t tries = 0; tries < geometry.blocks; ++tries) {
+    if (!leg.holding) take_ready_blocks();
+    if (!leg.holding) return false;
+    while (leg.remaining > 0 && batch.size < FrameBatch::kCapacity) append(leg);
+    if (batch.size > 0) return true;
+    leg.release_block();
+  }
+  return false;
+}
+
+// The legs of a TAP carry one direction each, and a round-trip time needs both in order: frames of all legs by their
+// stamps.  A leg without a block may yet hand over packets that are as old as kHandedOver, so younger ones of the
+// others wait that long, unless their ring is filling up.
+bool RingSource::Impl::merge() noexcept {
+  take_ready_blocks();
+  const auto behind = [](const Leg& leg) { return leg.ring && !leg.holding && !leg.drained; };
+  const auto crowded = [](const Leg& leg) { return leg.holding && leg.ring->crowded(); };
+  Timestamp limit = Timestamp::max();
+  if (std::any_of(legs.begin(), legs.end(), behind) && std::none_of(legs.begin(), legs.end(), crowded))
+    limit = real_time() - kHandedOver;
+  while (batch.size < FrameBatch::kCapacity) {
+    Leg* oldest = nullptr;
+    for (Leg& leg : legs) {
+      if (leg.holding && leg.remaining > 0 && (oldest == nullptr || leg.next_stamp() < oldest->next_stamp()))
+        oldest = &leg;
+    }
+    if (oldest == nullptr || oldest->next_stamp() > limit) break;
+    append(*oldest);
+    if (oldest->remaining > 0) continue;
+    if (batch.size > 0)
+      break;  // its next block may hold the oldest packet now; it can be taken when this one is released
+    oldest->release_block();
+    take_ready_blocks();
+  }
+  return batch.size > 0;
+}
+
+void RingSource::Impl::take_ready_blocks() noexcept {
+  for (Leg& leg : legs) {
+    if (!leg.ring || leg.holding || leg.drained || !leg.ring->block().ready()) continue;
+    if (stopping && past_stop(leg)) continue;
+    leg.take_block();
+    if (leg.remaining == 0) leg.release_block();
+  }
+}
+
+void RingSource::Impl::append(Leg& leg) noexcept {
+  const tpacket3_hdr& packet = leg.packet();
+  const std::byte* const at = leg.next;
+  leg.next += packet.tp_next_offset;
+  --leg.remaining;
+  const auto& from = *reinterpret_cast<const sockaddr_ll*>(at + TPACKET_ALIGN(sizeof(tpacket3_hdr)));
+  const bool outgoing = from.sll_pkttype == PACKET_OUTGOING;
+  // Loopback shows each packet as sent and as received: once is enough, as for libpcap.
+  if (outgoing && leg.kind.loopback) return;
+
+  Frame& frame = batch.frames[batch.size];
+  frame = Frame{};
+  frame.data = reinterpret_cast<const std::uint8_t*>(at) + packet.tp_mac;
+  frame.time = Leg::stamp_of(packet);
+  frame.captured_octets = packet.tp_snaplen;
+  frame.wire_octets = packet.tp_len;
+  if ((packet.tp_status & TP_STATUS_VLAN_VALID) != 0) {
+    frame.vlan_tci = static_cast<std::uint16_t>(packet.hv1.tp_vlan_tci);
+    frame.vlan_tpid =
+        (packet.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0 ? packet.hv1.tp_vlan_tpid : std::uint16_t{ETH_P_8021Q};
+  }
+  frame.link = leg.kind.link;
+  frame.interface = leg.position;
+  frame.outgoing = outgoing;
+  batch_octets += packet.tp_len;
+  batch_cut += packet.tp_snaplen < packet.tp_len ? 1U : 0U;
+  ++batch.size;
+}
+
+// Follows the stamps as AgeClock does: forward, and back only when the clock was set.
+void RingSource::Impl::move_watermark(Timestamp to) noexcept {
+  if (!has_watermark || to > watermark || to < watermark - AgeClock::kStep) watermark = to;
+  has_watermark = true;
+  batch.watermark = watermark;
+  batch.has_watermark = true;
+}
+
+void RingSource::Impl::idle() noexcept {
+  move_watermark(real_time() - kHandedOver);
+  batch.end = stopping && all_drained();
+}
+
+int RingSource::Impl::patience_milliseconds() const noexcept {
+  Duration patience = std::chrono::milliseconds{kPatienceMilliseconds};
+  // Held-back frames are due when their time has come, and draining when the last block has been handed over.
+  if (stopping) patience = std::chrono::milliseconds{kPatienceMilliseconds / 4};
+  for (const Leg& leg : legs) {
+    if (leg.holding && leg.remaining > 0)
+      patience = std::min<Duration>(patience, leg.next_stamp() + kHandedOver - real_time());
+  }
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
+  return static_cast<int>(std::clamp<std::int64_t>(milliseconds, 1, kPatienceMilliseconds));
+}
+
+void RingSource::Impl::wait() noexcept {
+  if (stopping && all_drained()) return;
+  polled[0] = {stopping ? -1 : stop_event.get(), POLLIN, 0};
+  for (std::size_t i = 0; i < legs.size(); ++i) {
+    // A leg with a block in hand would always be readable.
+    const bool asks = legs[i].ring && !legs[i].holding && !legs[i].drained;
+    polled[i + 1] = {asks ? legs[i].ring->fd() : -1, POLLIN, 0};
+  }
+  if (::poll(polled.data(), polled.size(), patience_milliseconds()) <= 0) return;
+  for (std::size_t i = 0; i < legs.size(); ++i) {
+    // An error left where it is would make every poll() return at once.
+    if ((polled[i + 1].revents & POLLERR) != 0) look_for_error(legs[i]);
+  }
+}
+
+const FrameBatch& RingSource::read() noexcept {
+  Impl& s = *impl_;
+  s.begin_batch();
+  if (s.away > 0) s.mend();
+  if (!s.stopping && s.stop_asked.load(std::memory_order_acquire)) s.begin_stop();
+  if (s.fill()) return s.batch;
+  s.wait();
+  if (!s.stopping && s.stop_asked.load(std::memory_order_acquire)) s.begin_stop();
+  if (!s.fill()) s.idle();
+  return s.batch;
+}
+
+// --- Stopping ------------------------------------------------------------------------------------------------------
+
+void RingSource::Impl::begin_stop() noexcept {
+  stopping = true;
+  stop_time = real_time();
+}
+
+// Whether the leg's ready block holds nothing from before the stop.  The count bounds it should the clock be set back.
+bool RingSource::Impl::past_stop(Leg& leg) noexcept {
+  leg.drained = leg.ring->block().opened() > stop_time || ++leg.blocks_since_stop > leg.ring->blocks() + 1;
+  return leg.drained;
+}
+
+bool RingSource::Impl::all_drained() noexcept {
+  const Duration since = real_time() - stop_time;
+  const bool handed_over = since > kHandedOver || since < Duration::zero();
+  for (Leg& leg : legs) {
+    if (leg.holding) return false;
+    if (!leg.ring || leg.drained) continue;
+    if (leg.ring->block().ready() || !handed_over) return false;
+  }
+  return true;
+}
+
+// --- Counters and links --------------------------------------------------------------------------------------------
+
+void RingSource::Impl::take_statistics(Leg& leg) noexcept {
+  if (!leg.ring) return;
+  const tpacket_stats_v3 statistics = leg.ring->take_statistics();
+  counters.packets_dropped.add(statistics.tp_drops);
+  counters.ring_freezes.add(statistics.tp_freeze_q_cnt);
+}
+
+void RingSource::Impl::look_for_error(Leg& leg) noexcept {
+  if (!leg.ring || leg.ring->take_error() != ENETDOWN || leg.away) return;
+  set_away(leg, true);
+  counters.link_losses.add();
+  // Not at once: what the ring still holds is handed over and read first.
+  next_mend = coarse_time() + kMendInterval + kHandedOver;
+}
+
+void RingSource::Impl::set_away(Leg& leg, bool is_away) noexcept {
+  if (leg.away == is_away) return;
+  leg.away = is_away;
+  if (is_away)
+    ++away;
+  else
+    --away;
+  counters.interfaces_away.set(away);
+}
+
+void RingSource::Impl::mend() noexcept {
+  const Duration now = coarse_time();
+  if (now < next_mend) return;
+  next_mend = now + kMendInterval;
+  for (Leg& leg : legs) {
+    if (leg.away) mend(leg);
+  }
+}
+
+void RingSource::Impl::mend(Leg& leg) noexcept {
+  if (leg.ring && leg.ring->bound()) {
+    // Only down: the kernel connects the socket to it again by itself, promiscuous mode and group included.
+    char name[IF_NAMESIZE] = {};
+    if (::if_indextoname(static_cast<unsigned>(leg.ring->interface_index()), name) != nullptr &&
+        is_up(control.get(), name))
+      set_away(leg, false);
+    return;
+  }
+  if (leg.holding || (leg.ring && leg.ring->block().ready())) return;
+  // Given back before the new one is tried: a group belongs to one interface until its last member has left.
+  take_statistics(leg);
+  leg.ring.reset();
+  if (stopping) return;
+  try {
+    open(leg);
+  } catch (const std::exception&) {
+    // Not there yet, or other members still hold the group: the next time.
+  }
+}
+
+void RingSource::refresh_counters() noexcept {
+  for (Leg& leg : impl_->legs) {
+    impl_->take_statistics(leg);
+    // A leg that is never polled because others keep this thread busy.
+    impl_->look_for_error(leg);
+  }
+}
+
+// --- The rest of the public face -----------------------------------------------------------------------------------
+
+RingSource::RingSource(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers,
+                       std::uint16_t fanout_id)
+    : impl_{std::make_unique<Impl>(settings, worker, workers, fanout_id)} {}
+RingSource::~RingSource() = default;
+
+const CaptureCounters& RingSource::counters() const noexcept { return impl_->counters; }
+
+void RingSource::set_filter(const std::string& expression) {
+  Impl& s = *impl_;
+  if (s.settings.lock_filter)
+    throw StartError{ExitStatus::failure, "bpf_filter: capture.lock_filter forbids another filter until a restart"};
+  if (const std::string mistake = check_filter(expression, {}); !mistake.empty())
+    throw StartError{ExitStatus::configuration, mistake};
+  std::vector<std::vector<FilterInstruction>> programs;
+  for (const Leg& leg : s.legs)
+    programs.push_back(leg.ring ? s.compile(leg, expression) : std::vector<FilterInstruction>{});
+  for (std::size_t i = 0; i < s.legs.size(); ++i) {
+    Leg& leg = s.legs[i];
+    if (leg.ring) leg.ring->attach(programs[i]);
+    leg.program.reset();
+    if (leg.ring) leg.program = std::move(programs[i]);
+  }
+  s.settings.bpf_filter = expression;
+}
+
+std::size_t RingSource::ring_octets() const noexcept { return impl_->geometry.octets() * impl_->legs.size(); }
+
+void RingSource::stop() noexcept {
+  impl_->stop_asked.store(true, std::memory_order_release);
+  const std::uint64_t one = 1;
+  // Full only when it has been told before.
+  [[maybe_unused]] const ssize_t written = ::write(impl_->stop_event.get(), &one, sizeof one);
+}
+
+std::uint16_t own_fanout_id() noexcept {
+  std::uint16_t id = 0;
+  // Interrupted or too early at boot: the process id is the next best.
+  if (::getrandom(&id, sizeof id, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof id))
+    id = static_cast<std::uint16_t>(::getpid());
+  return id == 0 ? std::uint16_t{1} : id;
+}
+
+}  // namespace whiteowl

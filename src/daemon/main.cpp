@@ -1,2 +1,131 @@
 // SPDX-License-Identifier: Apache-2.0
-int main() { return 0; }
+// The wiring diagram: options -> settings -> probe -> wait.  The one place where a failure becomes an exit status.
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "whiteowl/base/error.hpp"
+#include "whiteowl/capture/interfaces.hpp"
+#include "whiteowl/capture/ring_source.hpp"
+#include "whiteowl/config/load.hpp"
+#include "whiteowl/config/reference.hpp"
+#include "whiteowl/daemon/logging.hpp"
+#include "whiteowl/daemon/probe.hpp"
+#include "whiteowl/daemon/service.hpp"
+
+namespace whiteowl {
+namespace {
+
+bool to_journal(int fd) { return is_journal(fd, std::getenv("JOURNAL_STREAM")); }
+
+// One line for whoever started us; under systemd it is an error in the journal.
+int refuse(ExitStatus status, const std::string& line) {
+  std::fprintf(stderr, "%schompy-probe: %s\n", to_journal(STDERR_FILENO) ? "<3>" : "", one_line(line).c_str());
+  if (status == ExitStatus::usage) std::fputs(usage_text().c_str(), stderr);
+  return static_cast<int>(status);
+}
+
+// Printed text that nobody could read is a failure of what was asked for; a reader who has seen enough is not.
+ExitStatus print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+    return ExitStatus::ok;
+  if (errno == EPIPE) return ExitStatus::ok;
+  throw std::system_error{errno, std::generic_category(), "standard output"};
+}
+
+// A service starts at boot, maybe before its interface is there; a person would rather be told of the typing error.
+bool under_systemd() {
+  return to_journal(STDERR_FILENO) || to_journal(STDOUT_FILENO) || std::getenv("NOTIFY_SOCKET") != nullptr;
+}
+
+// Super-segments are counted as the single packets that they pose as.
+void warn_of_merged_packets(const CaptureSettings& settings) {
+  for (const auto& name : settings.interfaces) {
+    const auto features = super_segment_features(name);
+    if (!features.any()) continue;
+    const char* which = features.gro && features.lro ? "GRO and LRO" : features.gro ? "GRO" : "LRO";
+    spdlog::warn(
+        "{}: {} merges packets before they are seen, so packet counts and round-trip times blur; turn off with "
+        "ethtool -K {} gro off lro off",
+        name, which, name);
+  }
+}
+
+bool is_pipe_or_terminal(int fd) {
+  // Only these have a reader that can go away; a poll on a file would always be ready.
+  struct pollfd watched {
+    fd, 0, 0
+  };
+  return ::lseek(fd, 0, SEEK_CUR) < 0 && ::poll(&watched, 1, 0) >= 0 && (watched.revents & POLLNVAL) == 0;
+}
+
+ExitStatus capture(Invocation invocation) {
+  const bool live = invocation.read_file.empty();
+  auto& config = invocation.config;
+  const auto fanout_id =
+      config.capture.fanout_group != 0 ? static_cast<std::uint16_t>(config.capture.fanout_group) : own_fanout_id();
+  config.capture.wait_for_interface = under_systemd();
+  SignalInbox signals;
+  Probe probe{config, open_inputs(invocation, fanout_id), live ? InputKind::live : InputKind::file};
+
+  const bool only_to_stdout = config.exporter.output != StandardOutput::none && config.exporter.collectors.empty();
+  const bool quiet = !live && config.exporter.output == StandardOutput::table;
+  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}", start_line(invocation, probe, fanout_id));
+  if (live) warn_of_merged_packets(config.capture);
+  std::string subject = live ? "" : invocation.read_file;
+  for (const auto& name : config.capture.interfaces) {
+    if (live) subject += (subject.empty() ? "" : ", ") + name;
+  }
+  return serve(probe, signals,
+               {.statistics_interval = config.log.statistics_interval,
+                .run_for = invocation.duration,
+                .watch_output = only_to_stdout && is_pipe_or_terminal(STDOUT_FILENO),
+                .quiet = quiet,
+                .subject = subject,
+                .counters_file = invocation.counters_file});
+}
+
+ExitStatus run(std::span<const char* const> arguments) {
+  Invocation invocation = parse_invocation(arguments);
+  switch (invocation.action) {
+    case Action::print_and_exit:
+    case Action::check_config:
+      return print(invocation.text);
+    case Action::list_interfaces:
+      return print(interface_table(list_interfaces()));
+    case Action::run:
+      break;
+  }
+  set_up_logging(invocation.config.log.level, to_journal(STDERR_FILENO) ? LogStyle::journal : LogStyle::dated);
+  return capture(std::move(invocation));
+}
+
+}  // namespace
+}  // namespace whiteowl
+
+int main(int count, char** words) {
+  using namespace whiteowl;
+  const auto arguments =
+      std::span<const char* const>{words, static_cast<std::size_t>(count)}.subspan(count > 0 ? 1 : 0);
+  try {
+    return static_cast<int>(run(arguments));
+  } catch (const StartError& error) {
+    return refuse(error.status(), error.what());
+  } catch (const std::system_error& error) {
+    const bool not_permitted = error.code() == std::errc::operation_not_permitted;
+    return refuse(not_permitted ? ExitStatus::no_permission : ExitStatus::failure, error.what());
+  } catch (const std::bad_alloc&) {
+    return refuse(ExitStatus::failure, "not enough memory: lower flow.max_flows or capture.buffer_size_mb");
+  } catch (const std::exception& error) {
+    return refuse(ExitStatus::failure, error.what());
+  }
+}

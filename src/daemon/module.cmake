@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-whiteowl_module(daemon SOURCES probe.cpp LINK base packet capture tcp flow ipfix exporter config PRIVATE_LINK spdlog::spdlog PkgConfig::LIBSYSTEMD Threads::Threads)
+whiteowl_module(daemon SOURCES counters.cpp logging.cpp probe.cpp service.cpp worker.cpp
+  LINK base packet capture tcp flow ipfix exporter config PRIVATE_LINK spdlog::spdlog PkgConfig::LIBSYSTEMD Threads::Threads)
+target_compile_definitions(whiteowl_daemon PRIVATE WHITEOWL_VERSION="${PROJECT_VERSION}")
 add_executable(chompy-probe daemon/main.cpp)
-target_link_libraries(chompy-probe PRIVATE whiteowl_daemon)
+target_link_libraries(chompy-probe PRIVATE whiteowl_daemon spdlog::spdlog)
 set_target_properties(chompy-probe PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

@@ -1,1 +1,463 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/flow/meter.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "whiteowl/flow/expiry.hpp"
+#include "whiteowl/flow/key.hpp"
+#include "whiteowl/flow/table.hpp"
+
+namespace whiteowl {
+
+namespace {
+
+// How many entries an eviction looks at: enough to find one that is worth little, few enough for the packet path.
+constexpr std::uint32_t kEvictionLooks = 64;
+
+constexpr std::uint32_t due_units(Duration age) noexcept { return static_cast<std::uint32_t>(age.count() >> 20U); }
+
+// One packet on its way through the stages.
+struct Work {
+  Packet packet;
+  FlowKey key;
+  std::uint64_t hash;
+  Duration age;  // of the packet, by the AgeClock
+  std::uint32_t direction;
+};
+
+// The age at which an open record must be exported, and why: whichever timeout is reached first.  A pure function of
+// the record, so that it does not matter when somebody looks.
+struct Deadline {
+  Duration at;
+  FlowEndReason reason;
+};
+
+}  // namespace
+
+struct Meter::Impl {
+  Impl(const FlowSettings& flow_settings, const TcpSettings& tcp_options, const DecodeSettings& decode_settings,
+       std::uint32_t workers, RecordSink& record_sink)
+      : settings{flow_settings},
+        tcp_settings{tcp_options},
+        sink{record_sink},
+        decoder{decode_settings},
+        tcp{tcp_options, workers},
+        capacity{(flow_settings.max_flows + workers - 1) / workers},
+        table{capacity, tcp_options.track, flow_settings.prefault},
+        wheel{flow_settings.prefault},
+        closed{table.capacity(), flow_settings.prefault},
+        half_open{table.capacity(), flow_settings.prefault} {}
+
+  FlowSettings settings;
+  TcpSettings tcp_settings;
+  RecordSink& sink;
+  HashKey hash_key = random_hash_key();
+  AgeClock clock;
+  Decoder decoder;
+  TcpMeter tcp;
+  std::uint32_t capacity;
+  FlowTable table;
+  ExpiryWheel wheel;
+  IndexQueue closed;
+  IndexQueue half_open;
+  MeterCounters counters;
+  std::array<Work, FrameBatch::kCapacity> work;
+  // Sums of the running batch: counters are published once a batch.
+  std::uint64_t batch_packets = 0, batch_octets = 0;
+  std::uint64_t packets_in_table = 0;
+
+  [[nodiscard]] bool metered_tcp(const Flow& flow) const noexcept {
+    return tcp_settings.track && flow.key.protocol() == ip_protocol::kTcp;
+  }
+
+  // ---- deadlines
+
+  [[nodiscard]] Deadline deadline(const FlowDirection& way) const noexcept {
+    const Duration idle = way.seen + settings.inactive_timeout;
+    const Duration active = way.opened + settings.active_timeout;
+    return active <= idle ? Deadline{active, FlowEndReason::active_timeout}
+                          : Deadline{idle, FlowEndReason::idle_timeout};
+  }
+  [[nodiscard]] static Duration last_seen(const Flow& flow) noexcept {
+    return std::max(flow.first.seen, flow.second.seen);
+  }
+  // When the whole conversation is over: some time after it closed, or idle on both sides.
+  [[nodiscard]] Duration end_of(const Flow& flow) const noexcept {
+    const Duration linger =
+        flow.closed != 0 ? std::min(tcp_settings.close_linger, settings.inactive_timeout) : settings.inactive_timeout;
+    return last_seen(flow) + linger;
+  }
+  [[nodiscard]] Duration next_deadline(const Flow& flow) const noexcept {
+    Duration next = end_of(flow);
+    if (flow.first.packets > 0) next = std::min(next, deadline(flow.first).at);
+    if (flow.second.packets > 0) next = std::min(next, deadline(flow.second).at);
+    return next;
+  }
+
+  // ---- export
+
+  void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason) noexcept {
+    Flow& flow = table.flow(index);
+    FlowDirection& way = flow.way(direction);
+    if (way.packets == 0) return;
+    FlowRecord record;
+    fill_identity(record, flow, direction);
+    const auto& cold = table.cold(index).way[direction];
+    record.packets = way.packets;
+    record.octets = way.octets;
+    record.start = way.start;
+    record.end = way.end;
+    record.source_mac = cold.source_mac;
+    record.destination_mac = cold.destination_mac;
+    record.mpls_label = cold.mpls_label;
+    record.vlan_id = way.vlan_id;
+    record.customer_vlan_id = way.customer_vlan_id;
+    record.tcp_control_bits = way.tcp_flags;
+    record.traffic_class = way.traffic_class;
+    record.min_ttl = way.min_ttl;
+    record.max_ttl = way.max_ttl;
+    record.flow_direction = way.outgoing;
+    record.ingress_interface = interface_index(way.interface);
+    record.end_reason = reason;
+    record.biflow_direction =
+        initiator_of(index) == direction ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
+    if (metered_tcp(flow)) record.tcp = tcp.take(table.tcp(index), direction);
+    packets_in_table -= way.packets;
+    way.packets = 0;
+    way.octets = 0;
+    way.tcp_flags = 0;
+    counters.records.add();
+    sink.put(record);
+  }
+
+  static void fill_identity(FlowRecord& record, const Flow& flow, unsigned direction) noexcept {
+    const FlowKey& key = flow.key;
+    const auto* low = reinterpret_cast<const std::uint8_t*>(key.low);
+    const auto* high = reinterpret_cast<const std::uint8_t*>(key.high);
+    std::memcpy(record.source_address.octets.data(), direction == 0 ? low : high, 16);
+    std::memcpy(record.destination_address.octets.data(), direction == 0 ? high : low, 16);
+    record.source_port = direction == 0 ? key.low_port() : key.high_port();
+    record.destination_port = direction == 0 ? key.high_port() : key.low_port();
+    record.protocol = key.protocol();
+    record.ip_version = key.ip_version();
+    // The same conversation has the same id on any worker, in any process: a fixed hash of what it is and when it
+    // began.
+    constexpr HashKey kPublic{0x243F6A8885A308D3U, 0x13198A2E03707344U, 0xA4093822299F31D0U};
+    const auto born = static_cast<std::uint64_t>(flow.born.time_since_epoch().count());
+    record.flow_id = (fold(key.hash(kPublic), born ^ 0x082EFA98EC4E6C89U) & ~std::uint64_t{1}) | direction;
+  }
+  [[nodiscard]] std::uint32_t interface_index(std::uint8_t interface) const noexcept {
+    const auto& indexes = settings.interface_index;
+    if (indexes.empty()) return 0;
+    return indexes[std::min<std::size_t>(interface, indexes.size() - 1)];
+  }
+  [[nodiscard]] unsigned initiator_of(std::uint32_t index) noexcept {
+    const Flow& flow = table.flow(index);
+    const std::uint8_t client = metered_tcp(flow) ? table.tcp(index).client : std::uint8_t{0};
+    return client == 0 ? flow.initiator : client - 1U;
+  }
+
+  void export_both(std::uint32_t index, FlowEndReason reason) noexcept {
+    export_record(index, 0, reason);
+    export_record(index, 1, reason);
+  }
+  // Exports what is due at `now`; true when the conversation is over, and then nothing of it is left to export.
+  bool export_due(std::uint32_t index, Duration now) noexcept {
+    Flow& flow = table.flow(index);
+    const Duration end = end_of(flow);
+    for (unsigned direction = 0; direction < 2; ++direction) {
+      const FlowDirection& way = flow.way(direction);
+      if (way.packets == 0) continue;
+      const Deadline due = deadline(way);
+      if (flow.closed != 0 && end <= due.at) {
+        if (end <= now) export_record(index, direction, FlowEndReason::end_of_flow);
+      } else if (due.at <= now) {
+        export_record(index, direction, due.reason);
+      }
+    }
+    return end <= now;
+  }
+
+  // ---- the end of a conversation
+
+  void remove(std::uint32_t index) noexcept {
+    Flow& flow = table.flow(index);
+    if (metered_tcp(flow)) table.tcp(index) = TcpConversation{};
+    table.erase(index, flow.key.hash(hash_key));
+  }
+  void look(std::uint32_t index, Duration now) noexcept {
+    Flow& flow = table.flow(index);
+    if (flow.in_use == 0) return;
+    if (export_due(index, now)) remove(index);
+    // A record that opens after this look is due no earlier than one active timeout from now.
+    else
+      wheel.schedule(table, index, std::min(next_deadline(flow), now + settings.active_timeout));
+  }
+  void advance(Duration now) noexcept {
+    wheel.advance(table, now, [this, now](std::uint32_t index) { look(index, now); });
+    while (const auto* item = closed.front()) {
+      if (static_cast<std::int32_t>(due_units(now) - item->due) <= 0) break;
+      const std::uint32_t index = item->index;
+      closed.pop();
+      Flow& flow = table.flow(index);
+      flow.in_closed = 0;
+      if (flow.in_use == 0 || flow.closed == 0) continue;
+      if (export_due(index, now))
+        remove(index);
+      else
+        queue_closed(index);
+    }
+  }
+  void queue_closed(std::uint32_t index) noexcept {
+    Flow& flow = table.flow(index);
+    if (flow.in_closed != 0) return;
+    flow.in_closed = 1;
+    closed.push({.index = index, .due = due_units(end_of(flow))});
+  }
+
+  // ---- a full table
+
+  [[nodiscard]] bool without_answer(std::uint32_t index) noexcept {
+    Flow& flow = table.flow(index);
+    if (flow.in_use == 0) return false;
+    if (metered_tcp(flow))
+      return table.tcp(index).state == TcpState::syn_sent || table.tcp(index).state == TcpState::syn_ack_seen;
+    return flow.first.packets + flow.second.packets <= 1 && !(flow.first.ever != 0 && flow.second.ever != 0);
+  }
+  void evict(std::uint32_t index, Counter& counter) noexcept {
+    export_both(index, FlowEndReason::lack_of_resources);
+    counter.add();
+    remove(index);
+  }
+  // What costs least goes first: the oldest conversation that never got an answer, else the longest idle one among
+  // those that are due next.
+  void make_room(Duration now) noexcept {
+    advance(now);
+    if (!table.full()) return;
+    for (std::uint32_t looks = 0; looks < kEvictionLooks; ++looks) {
+      const auto* item = half_open.front();
+      if (item == nullptr) break;
+      const std::uint32_t index = item->index;
+      half_open.pop();
+      table.flow(index).in_half_open = 0;
+      if (without_answer(index)) return evict(index, counters.evictions_half_open);
+    }
+    std::uint32_t victim = FlowTable::kNone;
+    wheel.soonest(table, kEvictionLooks, [&](std::uint32_t index) {
+      Flow& flow = table.flow(index);
+      if (flow.in_use == 0) return;
+      wheel.schedule(table, index, std::min(next_deadline(flow), now + settings.active_timeout));
+      if (victim == FlowTable::kNone || last_seen(flow) < last_seen(table.flow(victim))) victim = index;
+    });
+    // Every entry in use stands in the wheel, so there is one.
+    if (victim != FlowTable::kNone) evict(victim, counters.evictions);
+  }
+
+  // ---- a packet
+
+  std::uint32_t begin_conversation(const Work& item, Duration now) noexcept {
+    if (table.full()) make_room(now);
+    const std::uint32_t index = table.insert(item.key, item.hash);
+    renew(index, item);
+    counters.conversations_total.add();
+    Flow& flow = table.flow(index);
+    if (flow.scheduled == 0)
+      wheel.schedule(table, index, now + std::min(settings.inactive_timeout, settings.active_timeout));
+    if (flow.in_half_open == 0) {
+      flow.in_half_open = 1;
+      half_open.push({.index = index, .due = 0});
+    }
+    return index;
+  }
+  void renew(std::uint32_t index, const Work& item) noexcept {
+    Flow& flow = table.flow(index);
+    flow.born = item.packet.frame->time;
+    flow.initiator = static_cast<std::uint8_t>(item.direction);
+    flow.closed = 0;
+    flow.fins = 0;
+  }
+  // The packet's conversation, with nothing left in it that was due before the packet.
+  std::uint32_t settle(const Work& item, Duration now) noexcept {
+    const std::uint32_t index = table.find(item.key, item.hash);
+    if (index == FlowTable::kNone) return begin_conversation(item, now);
+    Flow& flow = table.flow(index);
+    const FlowDirection& way = flow.way(item.direction);
+    // The other direction's line is fetched only where it can matter: TCP figures of a record of theirs move with our
+    // acknowledgments, and a conversation is over only when both are idle.
+    const bool may_be_over = flow.closed != 0 || way.seen + settings.inactive_timeout <= now;
+    const bool record_due = way.packets > 0 && deadline(way).at <= now;
+    if (!may_be_over && !record_due && !metered_tcp(flow)) return index;
+    const FlowDirection& other = flow.way(item.direction ^ 1U);
+    if (!may_be_over && !record_due && (other.packets == 0 || deadline(other).at > now)) return index;
+    if (export_due(index, now)) {
+      if (metered_tcp(flow)) table.tcp(index) = TcpConversation{};
+      flow.first = {};
+      flow.second = {};
+      renew(index, item);
+      counters.conversations_total.add();
+    }
+    return index;
+  }
+  void observe_tcp(const Work& item, std::uint32_t index) noexcept {
+    Flow& flow = table.flow(index);
+    if (item.packet.fragment) return tcp.observe_fragment(table.tcp(index), item.direction);
+    if (item.packet.tcp == nullptr) return;
+    TcpConversation& conversation = table.tcp(index);
+    if (tcp.observe(conversation, item.direction, item.packet, item.hash) == TcpVerdict::restart) {
+      export_both(index, FlowEndReason::end_of_flow);
+      renew(index, item);
+      counters.conversations_total.add();
+      tcp.restart(conversation, item.direction, item.packet, item.hash);
+    }
+    note_closed(flow, conversation.state == TcpState::closed);
+  }
+  // Without TCP metering a connection is closed by a reset or by a FIN of either side.
+  void observe_flags(const Work& item, std::uint32_t index) noexcept {
+    Flow& flow = table.flow(index);
+    if (item.packet.tcp == nullptr || item.packet.fragment) return;
+    const std::uint16_t flags = item.packet.tcp->flags();
+    if ((flags & tcp_flag::kFin) != 0) flow.fins = static_cast<std::uint8_t>(flow.fins | 1U << item.direction);
+    note_closed(flow, flow.fins == 3 || (flags & tcp_flag::kRst) != 0);
+  }
+  static void note_closed(Flow& flow, bool is_closed) noexcept {
+    if (is_closed) flow.closed = 1;
+  }
+
+  void update(const Work& item) noexcept {
+    const Duration now = item.age;
+    const std::uint32_t index = settle(item, now);
+    const Packet& packet = item.packet;
+    if (packet.protocol == ip_protocol::kTcp) {
+      if (tcp_settings.track)
+        observe_tcp(item, index);
+      else
+        observe_flags(item, index);
+    }
+    Flow& flow = table.flow(index);
+    FlowDirection& way = flow.way(item.direction);
+    if (way.packets == 0) open_record(way, table.cold(index).way[item.direction], packet, now);
+    way.packets += 1;
+    way.octets += packet.ip_octets;
+    way.start = std::min(way.start, packet.frame->time);
+    way.end = std::max(way.end, packet.frame->time);
+    way.seen = now;
+    if (flow.closed != 0) queue_closed(index);
+    if (packet.tcp != nullptr) way.tcp_flags |= packet.tcp->flags();
+    way.min_ttl = std::min(way.min_ttl, packet.ttl);
+    way.max_ttl = std::max(way.max_ttl, packet.ttl);
+    ++packets_in_table;
+    ++batch_packets;
+    batch_octets += packet.ip_octets;
+  }
+  template <typename ColdWay>
+  static void open_record(FlowDirection& way, ColdWay& cold, const Packet& packet, Duration now) noexcept {
+    way.start = packet.frame->time;
+    way.end = packet.frame->time;
+    way.opened = now;
+    way.ever = 1;
+    way.min_ttl = packet.ttl;
+    way.max_ttl = packet.ttl;
+    way.traffic_class = packet.traffic_class;
+    way.vlan_id = packet.vlan_id;
+    way.customer_vlan_id = packet.customer_vlan_id;
+    way.interface = packet.frame->interface;
+    way.outgoing = packet.frame->outgoing ? 1 : 0;
+    cold.source_mac = {};
+    cold.destination_mac = {};
+    if (packet.source_mac != nullptr) std::memcpy(cold.source_mac.octets.data(), packet.source_mac, 6);
+    if (packet.destination_mac != nullptr) std::memcpy(cold.destination_mac.octets.data(), packet.destination_mac, 6);
+    cold.mpls_label = packet.mpls_label;
+  }
+
+  // ---- a batch, stage by stage
+
+  void publish() noexcept {
+    counters.packets_metered.add(batch_packets);
+    counters.octets_metered.add(batch_octets);
+    counters.packets_in_table.set(packets_in_table);
+    counters.conversations.set(table.size());
+    counters.clock_steps_back.set(clock.steps_back());
+    batch_packets = 0;
+    batch_octets = 0;
+  }
+  std::size_t decode_all(const FrameBatch& batch) noexcept {
+    std::size_t seen = 0;
+    for (std::size_t i = 0; i < batch.size; ++i) {
+      Work& item = work[seen];
+      clock.advance(batch.frames[i].time);
+      item.age = clock.now();
+      const Discard reason = decoder.decode(batch.frames[i], item.packet);
+      if (reason != Discard::none) {
+        counters.packets_discarded[static_cast<std::size_t>(reason)].add();
+        counters.octets_discarded.add(batch.frames[i].wire_octets);
+        continue;
+      }
+      const DirectedKey directed = directed_key(item.packet, settings.vlan_in_key);
+      item.key = directed.key;
+      item.direction = directed.direction;
+      item.hash = item.key.hash(hash_key);
+      table.prefetch_bucket(item.hash);
+      ++seen;
+    }
+    return seen;
+  }
+  void fetch_all(std::size_t seen) noexcept {
+    for (std::size_t i = 0; i < seen; ++i) {
+      const Work& item = work[i];
+      const std::uint32_t index = table.candidate(item.hash);
+      if (index == FlowTable::kNone) continue;
+      Flow& flow = table.flow(index);
+      __builtin_prefetch(&flow, 1);
+      __builtin_prefetch(&flow.way(item.direction), 1);
+      if (item.packet.protocol != ip_protocol::kTcp || !tcp_settings.track) continue;
+      __builtin_prefetch(&flow.way(item.direction ^ 1U), 1);
+      const auto* conversation = reinterpret_cast<const std::byte*>(&table.tcp(index));
+      for (std::size_t line = 0; line < sizeof(TcpConversation); line += 64) __builtin_prefetch(conversation + line, 1);
+    }
+  }
+};
+
+Meter::Meter(const FlowSettings& flow, const TcpSettings& tcp, const DecodeSettings& decode, std::uint32_t workers,
+             RecordSink& sink)
+    : impl_{std::make_unique<Impl>(flow, tcp, decode, workers, sink)} {}
+Meter::Meter(Meter&&) noexcept = default;
+Meter::~Meter() = default;
+
+void Meter::observe(const FrameBatch& batch) noexcept {
+  Impl& self = *impl_;
+  const std::size_t seen = self.decode_all(batch);
+  self.fetch_all(seen);
+  for (std::size_t i = 0; i < seen; ++i) self.update(self.work[i]);
+  if (batch.has_watermark) self.clock.advance(batch.watermark);
+  self.advance(self.clock.now());
+  self.publish();
+}
+
+void Meter::flush(FlowEndReason reason) noexcept {
+  Impl& self = *impl_;
+  self.advance(self.clock.now());
+  for (std::uint32_t index = 0; index < self.table.touched(); ++index) {
+    const Flow& flow = self.table.flow(index);
+    if (flow.in_use == 0) continue;
+    if (!self.export_due(index, self.clock.now()))
+      self.export_both(index, flow.closed != 0 ? FlowEndReason::end_of_flow : reason);
+    self.remove(index);
+  }
+  self.publish();
+}
+
+void Meter::set_timeouts(Duration active, Duration inactive) noexcept {
+  impl_->settings.active_timeout = active;
+  impl_->settings.inactive_timeout = inactive;
+}
+
+const MeterCounters& Meter::counters() const noexcept { return impl_->counters; }
+const TcpCounters& Meter::tcp_counters() const noexcept { return impl_->tcp.counters(); }
+std::size_t Meter::memory_octets() const noexcept {
+  const Impl& self = *impl_;
+  return self.table.memory_octets() + self.wheel.memory_octets() + self.closed.memory_octets() +
+         self.half_open.memory_octets() + self.tcp.memory_octets();
+}
+
+}  // namespace whiteowl

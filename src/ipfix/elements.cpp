@@ -1,1 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
+// Lookups in the table of Information Elements.
+#include "whiteowl/ipfix/elements.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "whiteowl/base/nearest.hpp"
+
+namespace whiteowl {
+
+namespace {
+
+constexpr std::string_view kStandard = "standard";
+constexpr std::string_view kExtended = "extended";
+
+std::string_view type_name(DataType type) {
+  switch (type) {
+    case DataType::octet_array:
+      return "octetArray";
+    case DataType::unsigned8:
+      return "unsigned8";
+    case DataType::unsigned16:
+      return "unsigned16";
+    case DataType::unsigned32:
+      return "unsigned32";
+    case DataType::unsigned64:
+      return "unsigned64";
+    case DataType::mac_address:
+      return "macAddress";
+    case DataType::date_time_milliseconds:
+      return "dateTimeMilliseconds";
+    case DataType::ipv4_address:
+      return "ipv4Address";
+    case DataType::ipv6_address:
+      return "ipv6Address";
+  }
+  return "";
+}
+
+bool is_field_set(std::string_view name) { return name == kStandard || name == kExtended; }
+
+// Every record must have a field, or it could not be told to anybody.
+bool carried_by_all(const std::vector<std::string>& fields) {
+  return std::any_of(fields.begin(), fields.end(), [](const std::string& name) {
+    const Element* found = find_element(name);
+    return found == nullptr || found->carried == Carried::any || found->carried == Carried::ipv4 ||
+           found->carried == Carried::ipv6;
+  });
+}
+
+std::string unknown_field(std::string_view name) {
+  std::vector<std::string_view> names{kStandard, kExtended};
+  for (const Element& row : kElements) names.push_back(row.name);
+  const std::string_view near = nearest(name, names);
+  std::string text = "unknown field \"" + std::string{name} + "\"";
+  if (!near.empty()) text += ", did you mean \"" + std::string{near} + "\"?";
+  return text + " (--list-fields shows all)";
+}
+
+}  // namespace
+
+namespace wire_value {
+void append_json(std::string& text, const MplsLabel& value) {
+  std::array<char, 9> digits{};
+  std::snprintf(digits.data(), digits.size(), "\"%02x%02x%02x\"", value.octets[0], value.octets[1], value.octets[2]);
+  text += digits.data();
+}
+}  // namespace wire_value
+
+const Element* find_element(std::string_view name) noexcept {
+  const auto* row =
+      std::find_if(kElements.begin(), kElements.end(), [name](const Element& e) { return e.name == name; });
+  return row == kElements.end() ? nullptr : row;
+}
+
+std::string check_fields(const std::vector<std::string>& fields) {
+  if (fields.empty()) return "no fields: say standard, extended or a list of names (--list-fields shows all)";
+  std::size_t sets = 0;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (is_field_set(fields[i])) {
+      if (++sets > 1) return "only one of standard and extended can be named";
+    } else if (find_element(fields[i]) == nullptr) {
+      return unknown_field(fields[i]);
+    }
+    const auto upto = fields.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(fields.begin(), upto, fields[i]) != upto) return "field \"" + fields[i] + "\" is named twice";
+  }
+  if (sets == 0 && !carried_by_all(fields))
+    return "at least one field must be one that every flow has, such as packetDeltaCount";
+  return {};
+}
+
+std::string list_fields(std::uint32_t enterprise_number) {
+  std::string text;
+  std::array<char, 256> line{};
+  std::snprintf(line.data(), line.size(), "%-25s %-9s %-20s %-6s %s\n", "NAME", "PEN/ID", "TYPE", "OCTETS", "MEANING");
+  text += line.data();
+  for (const Element& row : kElements) {
+    const std::string number = (row.registry == Registry::ours ? std::to_string(enterprise_number) : std::string{"0"}) +
+                               "/" + std::to_string(row.id);
+    const std::string_view type = type_name(row.type);
+    std::snprintf(line.data(), line.size(), "%-25.*s %-9s %-20.*s %-6u %.*s%s\n", static_cast<int>(row.name.size()),
+                  row.name.data(), number.c_str(), static_cast<int>(type.size()), type.data(), row.octets,
+                  static_cast<int>(row.meaning.size()), row.meaning.data(),
+                  row.set == FieldSet::extended ? " [extended]" : "");
+    text += line.data();
+  }
+  return text;
+}
+
+}  // namespace whiteowl

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-whiteowl_module(packet SOURCES decode.cpp tcp_options.cpp LINK base)
+whiteowl_module(packet SOURCES decode.cpp link.cpp tunnel.cpp fragment_cache.cpp tcp_options.cpp LINK base)

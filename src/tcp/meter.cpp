@@ -1,1 +1,176 @@
 // SPDX-License-Identifier: Apache-2.0
+
+#include "whiteowl/tcp/meter.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+
+#include "whiteowl/tcp/duplicate.hpp"
+#include "whiteowl/tcp/handshake.hpp"
+#include "whiteowl/tcp/segment.hpp"
+#include "whiteowl/tcp/syn_cache.hpp"
+#include "whiteowl/tcp/tcp_state.hpp"
+#include "whiteowl/tcp/window.hpp"
+
+namespace whiteowl {
+
+namespace {
+
+// A stamp that lies behind by more than every limit that is compared with one.
+constexpr std::uint32_t kLongAgoUs = 1U << 30U;
+
+std::uint32_t share(std::uint32_t total, std::uint32_t workers) noexcept {
+  const std::uint32_t parts = std::max<std::uint32_t>(workers, 1);
+  return static_cast<std::uint32_t>((std::uint64_t{total} + parts - 1) / parts);
+}
+
+// Finalizer of splitmix64: every bit of the key depends on every bit of hash and secret.
+std::uint64_t mix(std::uint64_t value) noexcept {
+  value = (value ^ (value >> 30U)) * 0xBF58476D1CE4E5B9U;
+  value = (value ^ (value >> 27U)) * 0x94D049BB133111EBU;
+  return value ^ (value >> 31U);
+}
+
+// Which end of the tuple sent the packet, by the tuple alone: a conversation made anew may number its directions
+// otherwise.
+bool from_lower_end(const Packet& packet) noexcept {
+  const int order = std::memcmp(packet.source_address, packet.destination_address, packet.ip_version == 6 ? 16 : 4);
+  return order != 0 ? order < 0 : packet.source_port < packet.destination_port;
+}
+
+// The 32-bit stamps of a conversation that rested for so long no longer tell their age.
+void rest_long(TcpConversation& conversation, const Segment& segment) noexcept {
+  for (TcpDirection& direction : conversation.direction) {
+    direction.outstanding_count = 0;
+    direction.timestamp_count = 0;
+    std::fill(std::begin(direction.fingerprints), std::end(direction.fingerprints), 0U);
+    direction.sent_at = segment.now - kLongAgoUs;
+  }
+}
+
+}  // namespace
+
+struct TcpMeter::Impl {
+  Impl(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations, Prefault prefault)
+      : rules{settings},
+        syn_cache{share(settings.syn_cache_max, workers), settings.syn_ttl, counters},
+        cold{needs_cold(settings) ? conversations : 0U, prefault},
+        secret{(std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}()} {}
+
+  [[nodiscard]] TcpCold* cold_of(TcpConversation& conversation) noexcept {
+    if (conversation.cold == 0 || conversation.cold > cold.size()) return nullptr;
+    TcpCold& part = cold[conversation.cold - 1U];
+    if ((conversation.flags & conversation_flag::kColdBegun) == 0) {
+      part = TcpCold{};
+      conversation.flags |= conversation_flag::kColdBegun;
+    }
+    return &part;
+  }
+  [[nodiscard]] SynKeys keys(const Packet& packet, std::uint64_t tuple_hash) const noexcept {
+    const std::uint64_t lower = mix(tuple_hash ^ secret);
+    const std::uint64_t upper = mix(lower);
+    return from_lower_end(packet) ? SynKeys{lower, upper} : SynKeys{upper, lower};
+  }
+  // SYN without RST.  The rest of a tuple's reuse is left to the caller.
+  [[nodiscard]] TcpVerdict observe_syn_or_reuse(const Exchange& exchange, const SynKeys& keys_of_tuple) noexcept {
+    const SynMeaning meaning = judge_syn(exchange.conversation, exchange.direction, exchange.segment);
+    if (meaning == SynMeaning::reuse) return TcpVerdict::restart;
+    if (meaning == SynMeaning::stray) {
+      remember_stray_syn(exchange, keys_of_tuple, syn_cache);
+    } else {
+      observe_syn(exchange, meaning, keys_of_tuple, syn_cache);
+      note_raw_window(exchange.sender(), exchange.segment.window);
+    }
+    return TcpVerdict::counted;
+  }
+
+  TcpRules rules;
+  TcpCounters counters;
+  SynCache syn_cache;
+  ZeroedArray<TcpCold> cold;
+  std::uint64_t secret;  // so that nobody can choose tuples that meet in the SYN cache
+  TcpOptions options;    // room for the options of the segment in hand
+};
+
+TcpMeter::TcpMeter(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations, Prefault prefault)
+    : impl_{std::make_unique<Impl>(settings, workers, conversations, prefault)} {}
+TcpMeter::TcpMeter(TcpMeter&&) noexcept = default;
+TcpMeter& TcpMeter::operator=(TcpMeter&&) noexcept = default;
+TcpMeter::~TcpMeter() = default;
+
+bool TcpMeter::needs_cold(const TcpSettings& settings) noexcept {
+  return settings.retransmit_mode == RetransmitMode::strict;
+}
+
+TcpVerdict TcpMeter::observe(TcpConversation& conversation, unsigned direction, const Packet& packet,
+                             std::uint64_t tuple_hash) noexcept {
+  Impl& impl = *impl_;
+  TcpDirection& sender = conversation.direction[direction];
+  const Segment segment = read_segment(packet, sender, impl.options);
+  const std::int64_t silent_us = segment.time_us - conversation.last_us;
+  if (silent_us >= kLongSilenceUs || silent_us <= -kLongSilenceUs) rest_long(conversation, segment);
+  conversation.last_us = segment.time_us;
+
+  const Exchange exchange{impl.rules, conversation, impl.cold_of(conversation), direction, segment};
+  const bool copy = impl.rules.dedup && is_captured_copy(exchange, packet);
+  sender.last_at = segment.now;
+  if (copy) {
+    impl.counters.duplicate_packets.add();
+    return TcpVerdict::duplicate;
+  }
+  if ((segment.flags & (tcp_flag::kSyn | tcp_flag::kRst)) != 0) {
+    if (!segment.has(tcp_flag::kRst)) return impl.observe_syn_or_reuse(exchange, impl.keys(packet, tuple_hash));
+    observe_reset(exchange);
+    return TcpVerdict::counted;
+  }
+  if (observe_segment(exchange) == SegmentKind::invalid) {
+    impl.counters.invalid_segments.add();
+  } else if (exchange.cold != nullptr && segment.has(tcp_flag::kAck) && !exchange.peer().has(direction_flag::kSeen)) {
+    time_one_way(exchange, impl.keys(packet, tuple_hash), impl.syn_cache);
+  }
+  return TcpVerdict::counted;
+}
+
+void TcpMeter::restart(TcpConversation& conversation, unsigned direction, const Packet& packet,
+                       std::uint64_t tuple_hash) noexcept {
+  Impl& impl = *impl_;
+  const SynKeys keys = impl.keys(packet, tuple_hash);
+  const Segment segment = read_segment(packet, conversation.direction[direction], impl.options);
+  reuse_tuple(conversation, direction, segment, keys, impl.syn_cache);
+  const Exchange exchange{impl.rules, conversation, impl.cold_of(conversation), direction, segment};
+  // The conversation knows nothing of this direction yet, so this is its opening.
+  static_cast<void>(impl.observe_syn_or_reuse(exchange, keys));
+}
+
+void TcpMeter::observe_fragment(TcpConversation& conversation, unsigned direction) noexcept {
+  conversation.direction[direction].flags |= direction_flag::kResync;
+}
+
+TcpFields TcpMeter::take(TcpConversation& conversation, unsigned direction) noexcept {
+  TcpDirection& sender = conversation.direction[direction];
+  TcpDirection& timed = conversation.direction[direction ^ impl_->rules.rtt_other_side];
+  TcpFields fields;
+  if (timed.rtt_count != 0) {
+    fields.min_rtt_us = timed.rtt_min_us;
+    fields.max_rtt_us = timed.rtt_max_us;
+    fields.avg_rtt_us = static_cast<std::uint32_t>(timed.rtt_sum_us / timed.rtt_count);
+  }
+  timed.rtt_min_us = timed.rtt_max_us = timed.rtt_count = 0;
+  timed.rtt_sum_us = 0;
+  fields.retransmit_count = sender.retransmit_count;
+  sender.retransmit_count = 0;
+  const auto smallest = static_cast<std::uint16_t>(0xFFFFU - sender.window_min_inverted);
+  if (smallest <= sender.window_max) {
+    fields.min_tcp_window = smallest;
+    fields.max_tcp_window = sender.window_max;
+  }
+  sender.window_min_inverted = sender.window_max = 0;
+  return fields;
+}
+
+const TcpCounters& TcpMeter::counters() const noexcept { return impl_->counters; }
+
+std::size_t TcpMeter::memory_octets() const noexcept { return impl_->syn_cache.memory_octets() + impl_->cold.octets(); }
+
+}  // namespace whiteowl

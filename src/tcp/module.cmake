@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-whiteowl_module(tcp SOURCES meter.cpp LINK base packet)
+whiteowl_module(tcp
+  SOURCES meter.cpp segment.cpp duplicate.cpp syn_cache.cpp handshake.cpp tcp_state.cpp rtt.cpp loss.cpp window.cpp
+  LINK base packet)

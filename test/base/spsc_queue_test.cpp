@@ -29,8 +29,10 @@ TEST_CASE("every item crosses once and in order, and close is seen after the las
   SpscQueue<std::uint64_t> queue{64};
   std::jthread producer{[&queue] {
     for (std::uint64_t i = 0; i < kItems;) {
-      if (queue.try_push(i)) ++i;
-      else std::this_thread::yield();
+      if (queue.try_push(i))
+        ++i;
+      else
+        std::this_thread::yield();
     }
     queue.close();
   }};

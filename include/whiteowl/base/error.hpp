@@ -23,7 +23,8 @@ class StartError : public std::runtime_error {
   ExitStatus status_;
 };
 
-// Passes a system call's result on, or throws std::system_error saying what was attempted: checked(socket(...), "socket").
+// Passes a system call's result on, or throws std::system_error saying what was attempted: checked(socket(...),
+// "socket").
 template <typename Result>
 Result checked(Result result, const char* attempted) {
   if (result < 0) throw std::system_error{errno, std::generic_category(), attempted};

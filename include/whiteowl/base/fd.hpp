@@ -30,7 +30,8 @@ class Mapping {
   Mapping() = default;
   // Shared mapping of `fd` from its start.  Throws std::system_error.
   Mapping(int fd, std::size_t size);
-  Mapping(Mapping&& other) noexcept : data_{std::exchange(other.data_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
+  Mapping(Mapping&& other) noexcept
+      : data_{std::exchange(other.data_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
   Mapping& operator=(Mapping&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);

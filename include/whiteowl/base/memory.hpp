@@ -32,12 +32,14 @@ class ZeroedMemory {
 
 // An array of all-zero T: T must mean something useful when every octet is zero.
 template <typename T>
-  requires std::is_trivially_destructible_v<T> && std::is_trivially_copyable_v<T>
+requires std::is_trivially_destructible_v<T> && std::is_trivially_copyable_v<T>
 class ZeroedArray {
  public:
   ZeroedArray(std::size_t count, Prefault prefault) : memory_{count * sizeof(T), prefault}, count_{count} {}
   [[nodiscard]] T& operator[](std::size_t index) noexcept { return static_cast<T*>(memory_.data())[index]; }
-  [[nodiscard]] const T& operator[](std::size_t index) const noexcept { return static_cast<const T*>(memory_.data())[index]; }
+  [[nodiscard]] const T& operator[](std::size_t index) const noexcept {
+    return static_cast<const T*>(memory_.data())[index];
+  }
   [[nodiscard]] T* data() const noexcept { return static_cast<T*>(memory_.data()); }
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] std::size_t octets() const noexcept { return memory_.size(); }

@@ -15,12 +15,13 @@
 namespace whiteowl {
 
 template <typename T>
-  requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 class SpscQueue {
  public:
   // Room for `capacity` items, rounded up to a power of two.
   explicit SpscQueue(std::size_t capacity)
-      : mask_{std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1}, items_{std::make_unique_for_overwrite<T[]>(mask_ + 1)} {}
+      : mask_{std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1},
+        items_{std::make_unique_for_overwrite<T[]>(mask_ + 1)} {}
   SpscQueue(const SpscQueue&) = delete;
   SpscQueue& operator=(const SpscQueue&) = delete;
 

@@ -23,13 +23,16 @@ template <std::unsigned_integral T>
   if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
 }
 
-// An unsigned integer as it stands in a packet: big-endian, alignment 1.  Reading one compiles to a load and a byte swap.
+// An unsigned integer as it stands in a packet: big-endian, alignment 1.  Reading one compiles to a load and a byte
+// swap.
 template <std::unsigned_integral T>
 struct Be {
   std::uint8_t octets[sizeof(T)];
 
   [[nodiscard]] constexpr T value() const noexcept { return from_network(std::bit_cast<T>(*this)); }
-  constexpr operator T() const noexcept { return value(); }  // NOLINT(google-explicit-constructor): reads like the field
+  constexpr operator T() const noexcept {
+    return value();
+  }  // NOLINT(google-explicit-constructor): reads like the field
 };
 
 using be8 = std::uint8_t;
@@ -80,7 +83,8 @@ class Cursor {
 // message needs is known from its template before the first octet is written.
 class Writer {
  public:
-  explicit Writer(std::span<std::uint8_t> room) noexcept : begin_{room.data()}, next_{room.data()}, end_{room.data() + room.size()} {}
+  explicit Writer(std::span<std::uint8_t> room) noexcept
+      : begin_{room.data()}, next_{room.data()}, end_{room.data() + room.size()} {}
 
   template <std::unsigned_integral T>
   void put(T value) noexcept {

@@ -7,21 +7,37 @@
 #include <memory>
 #include <string>
 
+#include "whiteowl/capture/filter.hpp"  // check_filter() for those who know only this header
 #include "whiteowl/capture/settings.hpp"
 #include "whiteowl/capture/source.hpp"
 
 namespace whiteowl {
 
+// How the ring of one worker and interface is cut.
+struct RingGeometry {
+  std::uint32_t block_octets;  // a power of two
+  std::uint32_t blocks;
+  [[nodiscard]] std::size_t octets() const noexcept { return std::size_t{block_octets} * blocks; }
+};
+// `total_octets` shared among `rings`.  Blocks of 1 MiB where the share has room for 64 of them, smaller ones else, but
+// never fewer than four nor too small for a frame of `snap_len`: a tiny total is exceeded then.
+[[nodiscard]] RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings,
+                                         std::uint32_t snap_len) noexcept;
+
 class RingSource final : public PacketSource {
  public:
-  // Ring number `worker` of each interface, `workers` rings on each in all, joined in one fanout group.  Throws
-  // StartError: 1 for an interface that does not exist (naming the nearest), 77 without CAP_NET_RAW, 78 for a filter
-  // that does not compile.  `fanout_id` is the group's id (1..65535).
+  // Ring number `worker` of each interface, `workers` rings on each in all, joined in one fanout group per interface.
+  // Throws StartError: 1 for an interface that does not exist (naming the nearest) unless it is to be waited for, 77
+  // without CAP_NET_RAW, 78 for a filter that does not compile.  `fanout_id` is the group's id (1..65535); interface n
+  // takes the id n further, as a group belongs to one interface.
   RingSource(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id);
   ~RingSource() override;
+  // Frames of one block of one ring.  Their wire octets leave out a VLAN tag that the kernel stripped.
   [[nodiscard]] const FrameBatch& read() noexcept override;
   [[nodiscard]] const CaptureCounters& counters() const noexcept override;
   void refresh_counters() noexcept override;
+  // Thread of read(): another filter from now on; the old one stays if it throws (StartError 78, or 1 when locked).
+  void set_filter(const std::string& expression);
   [[nodiscard]] std::size_t ring_octets() const noexcept;
   // Any thread: the next read() returns soon, with `end` once what the ring held at this moment has been delivered.
   void stop() noexcept;
@@ -31,10 +47,8 @@ class RingSource final : public PacketSource {
   std::unique_ptr<Impl> impl_;
 };
 
-// An id for a group of our own: unlikely to be used by another program in this network namespace (process id based).
+// A random id for a group of our own: containers that share a network namespace have equal process ids, so those would
+// make strangers share their traffic.
 [[nodiscard]] std::uint16_t own_fanout_id() noexcept;
-
-// Whether the filter compiles for `interface` (empty: for an Ethernet capture file); empty, or why not.
-[[nodiscard]] std::string check_filter(const std::string& expression, const std::string& interface);
 
 }  // namespace whiteowl

@@ -13,13 +13,14 @@ enum class FanoutMode : std::uint8_t { hash, cpu, queue_mapping, round_robin };
 struct CaptureSettings {
   std::vector<std::string> interfaces;  // capture.interface: one name or several (the legs of a TAP)
   bool promiscuous = true;
-  std::uint32_t snap_len = 128;        // octets of a frame that reach us
-  std::string bpf_filter;              // pcap-filter(7); empty = everything
-  std::uint32_t buffer_size_mb = 64;   // MiB of ring in all, shared among the workers and interfaces
-  std::uint32_t workers = 0;           // threads; 0 = auto
-  std::uint32_t fanout_group = 0;      // id that several processes may name to share the traffic; 0 = one of our own
+  std::uint32_t snap_len = 128;       // octets of a frame that reach us
+  std::string bpf_filter;             // pcap-filter(7); empty = everything
+  std::uint32_t buffer_size_mb = 64;  // MiB of ring in all, shared among the workers and interfaces
+  std::uint32_t workers = 0;          // threads; 0 = auto
+  std::uint32_t fanout_group = 0;     // id that several processes may name to share the traffic; 0 = one of our own
   FanoutMode fanout_mode = FanoutMode::hash;
-  bool lock_filter = false;            // SO_LOCK_FILTER: the filter cannot be changed any more, not by us either
+  bool lock_filter = false;         // SO_LOCK_FILTER: the filter cannot be changed any more, not by us either
+  bool wait_for_interface = false;  // start although an interface is missing, and wait for it (a service at boot)
 };
 
 }  // namespace whiteowl

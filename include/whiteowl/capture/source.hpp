@@ -12,13 +12,17 @@ namespace whiteowl {
 
 // What a source counts; written by the thread that calls read(), readable by any.
 struct CaptureCounters {
-  Counter packets_received;   // delivered to us by the kernel, or read from the file; the filtered ones of a file included
-  Counter octets_received;    // their wire octets
-  Counter packets_filtered;   // read from a file and refused by the filter (live, the kernel's filter refuses unseen)
-  Counter packets_dropped;    // lost by the kernel for want of ring space (PACKET_STATISTICS tp_drops)
-  Counter ring_freezes;       // times that the ring was full (tp_freeze_q_cnt)
-  Counter packets_cut;        // snapped below their wire length
-  Counter link_losses;        // times that the interface went down or away
+  Counter
+      packets_received;  // delivered to us by the kernel, or read from the file; the filtered ones of a file included
+  Counter octets_received;   // their wire octets
+  Counter packets_filtered;  // read from a file and refused by the filter (live, the kernel's filter refuses unseen)
+  Counter
+      packets_unsupported;  // read from a file, of a link type that is not decoded: Discard::unsupported_link's share
+  Counter packets_dropped;  // lost by the kernel for want of ring space (PACKET_STATISTICS tp_drops)
+  Counter ring_freezes;     // times that the ring was full (tp_freeze_q_cnt)
+  Counter packets_cut;      // snapped below their wire length
+  Counter link_losses;      // times that the interface went down or away
+  Counter interfaces_away;  // interfaces that are down or away now and waited for (a gauge)
 };
 
 class PacketSource {

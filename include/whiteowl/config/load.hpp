@@ -18,21 +18,34 @@ enum class Action : std::uint8_t { run, print_and_exit, list_interfaces, check_c
 // What the command line asks for.
 struct Invocation {
   Action action = Action::run;
-  std::string text;           // for print_and_exit: help, version, the effective settings, the fields
-  Config config;              // defaults, then file, then command line
-  std::string config_file;    // the file read; empty = none was there
-  std::string read_file;      // --read: a capture file, "-" = standard input; empty = live
-  std::string write_ipfix;    // --write-ipfix: a file (also in config.exporter.collectors as file://)
+  std::string text;         // for print_and_exit: help, version, the effective settings, the fields; for check_config:
+                            // what was found; whole lines
+  Config config;            // defaults, then file, then command line
+  std::string config_file;  // the file read; empty = none was there
+  std::string read_file;    // --read: a capture file, "-" = standard input; empty = live
+  std::string write_ipfix;  // --write-ipfix: a file (also in config.exporter.collectors as file://)
   std::string counters_file;  // --counters
   Duration duration{};        // --duration: stop after this; 0 = run on
   bool output_given = false;  // --output was named
 };
 
+// What decides beside the arguments.
+struct Surroundings {
+  // The first that exists is read when -config names none.
+  std::vector<std::string> config_files{"config.yaml", "/etc/chompy-probe/config.yaml"};
+  bool output_is_journal = false;  // standard output goes to the journal: flows must not be printed there unasked
+};
+[[nodiscard]] Surroundings current_surroundings();
+
 // The defaults of the table of options.
 [[nodiscard]] Config default_config();
-// `arguments` without the program's name.  Options take one dash or two.  Throws StartError.
-[[nodiscard]] Invocation parse_invocation(std::span<const char* const> arguments);
+// `arguments` without the program's name.  Options take one dash or two; later ones override earlier ones.  Throws
+// StartError; with exit status 2, usage_text() belongs below its line.
+[[nodiscard]] Invocation parse_invocation(std::span<const char* const> arguments,
+                                          const Surroundings& surroundings = current_surroundings());
 // Reads `path` over the defaults, as a reload does.  Throws StartError.
 [[nodiscard]] Config load_config_file(const std::string& path);
+// The same from memory; `name` stands for the file in messages.
+[[nodiscard]] Config load_config_text(const std::string& yaml, const std::string& name);
 
 }  // namespace whiteowl

@@ -7,33 +7,20 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "whiteowl/base/counter.hpp"
 #include "whiteowl/base/spsc_queue.hpp"
 #include "whiteowl/base/time.hpp"
-#include "whiteowl/exporter/output.hpp"
+#include "whiteowl/exporter/counters.hpp"
 #include "whiteowl/exporter/settings.hpp"
 #include "whiteowl/flow/sink.hpp"
 #include "whiteowl/ipfix/settings.hpp"
+#include "whiteowl/ipfix/statistics.hpp"
 
 namespace whiteowl {
 
 using RecordQueue = SpscQueue<FlowRecord>;
-
-// What became of the records.  Exactly one of sent and not_sent counts each record handed to the exporter: sent when
-// at least one output took it and did not lose it.
-struct ExportCounters {  // written by the exporter's thread, readable by any
-  Counter records_sent, packets_in_records_sent, octets_in_records_sent;
-  Counter records_not_sent, packets_in_records_not_sent, octets_in_records_not_sent;
-  Counter messages_sent, message_octets_sent;  // IPFIX Messages, all collectors
-  Counter messages_lost;                       // refused, no route, connection broken
-  Counter send_busy;                           // the socket had no room; tried again
-  Counter templates_sent;                      // (Options) Template Records
-  Counter sessions;                            // Transport Sessions begun
-};
 
 // What a worker could not put into its queue; written by the worker, readable by any.
 struct QueueCounters {
@@ -60,18 +47,6 @@ class QueueSink final : public RecordSink {
   QueueCounters counters_;
 };
 
-// What the Options Records about the Metering Process say (RFC 7011 4.1, 4.2); filled by whoever owns the counters.
-struct ProcessStatistics {
-  std::uint64_t observed_flows = 0;    // observedFlowTotalCount 163
-  std::uint64_t ignored_packets = 0;   // ignoredPacketTotalCount 164: discarded by reason
-  std::uint64_t ignored_octets = 0;    // ignoredOctetTotalCount 165
-  std::uint64_t dropped_packets = 0;   // droppedPacketTotalCount 135: lost by the kernel
-  std::uint64_t not_sent_flows = 0, not_sent_packets = 0, not_sent_octets = 0;  // 166, 167, 168; queues and exporter together
-  Timestamp system_init{};             // systemInitTimeMilliseconds 160: start of the process
-  // One per capture interface: ingressInterface 10 and interfaceName 82.
-  std::vector<std::pair<std::uint32_t, std::string>> interfaces;
-};
-
 class Exporter {
  public:
   // Resolves the collectors and opens the files: throws StartError naming the collector.  `queues` outlive it.
@@ -80,7 +55,9 @@ class Exporter {
            std::function<ProcessStatistics()> statistics);
   ~Exporter();
 
-  // Takes what the queues hold, at most a bounded share of each; true when something was done.
+  // Takes what the queues hold, at most a bounded share of each; true when something was done.  False means wait a
+  // little and call again: the queues are empty, or the outputs take nothing at this moment (at a flush over UDP the
+  // pace allows 64 messages at once, so waits of up to 4 ms do not slow it down).
   bool step(Timestamp now) noexcept;
   // All queues are closed and empty and every output has sent what it could.
   [[nodiscard]] bool finished(Timestamp now) noexcept;

@@ -14,7 +14,7 @@ namespace whiteowl {
 enum class SendResult : std::uint8_t {
   sent,  // the kernel or the file took it
   busy,  // no room now: nothing was taken, try again later
-  lost,  // the message is gone (refused, no route, session broken): count it and go on
+  lost,  // the message was not taken and never will be (no route, disk full): count it and go on
 };
 
 // One Transport Session after another (RFC 7011 2).  Used by the exporter's thread only.  Losing the collector is an
@@ -25,12 +25,18 @@ class Transport {
   [[nodiscard]] virtual SendResult send(std::span<const std::uint8_t> message, Timestamp now) noexcept = 0;
   // Reconnects, resolves names anew, reads pending socket errors.  Called a few times a second.
   virtual void step(Timestamp now) noexcept = 0;
-  // Rises each time a new session begins: templates and options must be sent again, and over TCP the sequence starts at 0.
+  // Rises each time a new session begins: templates and options must be sent again, and over TCP the sequence starts at
+  // 0.
   [[nodiscard]] virtual std::uint64_t session() const noexcept = 0;
-  // Octets of a Message at most (RFC 7011 10.3.3 for UDP; 65535 else).
+  // Octets of a Message at most, not below 512: what the path takes in one piece over UDP (RFC 7011 10.3.3).
   [[nodiscard]] virtual std::size_t max_message() const noexcept = 0;
   // Templates are repeated on UDP only (RFC 7011 8.1).
   [[nodiscard]] virtual bool reliable() const noexcept = 0;
+  // True once for each time that the network reported an earlier message, taken by send(), as refused: the collector
+  // was not there, so it is lost and whoever listens there next knows no template.
+  [[nodiscard]] virtual bool take_refusal() noexcept { return false; }
+  // False while a part of a message that was taken waits for room.
+  [[nodiscard]] virtual bool drained() const noexcept { return true; }
   [[nodiscard]] virtual const std::string& name() const noexcept = 0;  // as the user wrote it
 };
 

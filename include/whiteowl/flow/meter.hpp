@@ -3,7 +3,8 @@
 //
 // Stage by stage over the batch, so that the memory of all packets is on its way before the first is needed: decode
 // all; hash all and fetch the index; find all and fetch the entries; update all in order; export what is due.
-// Promise: the records are a pure function of the packets in their order; how they were cut into batches does not show.
+// Promise: as long as the table is not full, the records are a pure function of the packets in their order; how they
+// were cut into batches does not show.
 #pragma once
 
 #include <array>
@@ -19,24 +20,25 @@
 
 namespace whiteowl {
 
-struct MeterCounters {  // written by the worker, readable by any thread
+struct MeterCounters {                                   // written by the worker, readable by any thread
   std::array<Counter, kDiscardCount> packets_discarded;  // by Discard
-  Counter packets_metered;       // counted in a flow
-  Counter octets_metered;        // their IP octets
-  Counter packets_in_table;      // in flows not yet exported
-  Counter conversations;         // in the table now
-  Counter conversations_total;   // ever begun
-  Counter records;               // handed to the sink
-  Counter evictions_half_open;   // table full: a conversation without an answer went
-  Counter evictions;             // table full: the longest idle went
-  Counter conversations_split;   // (reserved) directions that did not meet
-  Counter clock_steps_back;      // packet stamps that went back by more than a second
+  Counter octets_discarded;                              // wire octets of those
+  Counter packets_metered;                               // counted in a flow
+  Counter octets_metered;                                // their IP octets
+  Counter packets_in_table;                              // in flows not yet exported
+  Counter conversations;                                 // in the table now
+  Counter conversations_total;                           // ever begun
+  Counter records;                                       // handed to the sink
+  Counter evictions_half_open;                           // table full: a conversation without an answer went
+  Counter evictions;                                     // table full: the longest idle went
+  Counter clock_steps_back;                              // packet stamps that went back by more than a second
 };
 
 class Meter {
  public:
   // Takes all memory: throws std::bad_alloc.  `workers` divides max_flows and the SYN cache.
-  Meter(const FlowSettings& flow, const TcpSettings& tcp, const DecodeSettings& decode, std::uint32_t workers, RecordSink& sink);
+  Meter(const FlowSettings& flow, const TcpSettings& tcp, const DecodeSettings& decode, std::uint32_t workers,
+        RecordSink& sink);
   Meter(Meter&&) noexcept;
   ~Meter();
 

@@ -11,12 +11,13 @@
 namespace whiteowl {
 
 struct FlowSettings {
-  Duration active_timeout = std::chrono::seconds{60};    // export.active_timeout: a record covers at most this
-  Duration inactive_timeout = std::chrono::seconds{15};  // export.inactive_timeout: a flow idle for this is exported and removed
-  std::uint32_t max_flows = 262'144;                     // conversations per process, split over the workers
-  bool vlan_in_key = false;                              // flow.vlan_key
-  std::vector<std::uint32_t> interface_index;            // export.interface_index, one per interface or one for all
-  Prefault prefault = Prefault::no;                      // yes for live capture
+  Duration active_timeout = std::chrono::seconds{60};  // export.active_timeout: a record covers at most this
+  Duration inactive_timeout =
+      std::chrono::seconds{15};                // export.inactive_timeout: a flow idle for this is exported and removed
+  std::uint32_t max_flows = 262'144;           // conversations per process, split over the workers
+  bool vlan_in_key = false;                    // flow.vlan_key
+  std::vector<std::uint32_t> interface_index;  // export.interface_index, one per interface or one for all
+  Prefault prefault = Prefault::no;            // yes for live capture
 };
 
 }  // namespace whiteowl

@@ -10,9 +10,10 @@
 namespace whiteowl {
 
 namespace ip_protocol {  // IANA protocol numbers that the decoder gives a meaning to
-inline constexpr std::uint8_t kHopByHop = 0, kIcmp = 1, kIgmp = 2, kIpIp = 4, kTcp = 6, kUdp = 17, kDccp = 33, kIpv6 = 41, kRouting = 43,
-                              kFragment = 44, kGre = 47, kEsp = 50, kAh = 51, kIcmpv6 = 58, kNoNext = 59, kDestinationOptions = 60,
-                              kEtherIp = 97, kSctp = 132, kMobility = 135, kUdpLite = 136;
+inline constexpr std::uint8_t kHopByHop = 0, kIcmp = 1, kIgmp = 2, kIpIp = 4, kTcp = 6, kUdp = 17, kDccp = 33,
+                              kIpv6 = 41, kRouting = 43, kFragment = 44, kGre = 47, kEsp = 50, kAh = 51, kIcmpv6 = 58,
+                              kNoNext = 59, kDestinationOptions = 60, kEtherIp = 97, kSctp = 132, kMobility = 135,
+                              kUdpLite = 136;
 }  // namespace ip_protocol
 
 struct Packet {
@@ -21,25 +22,28 @@ struct Packet {
   const std::uint8_t* destination_mac = nullptr;      // 6 octets; null where the link has none (SLL)
   const std::uint8_t* source_address = nullptr;       // 4 or 16 octets, by ip_version
   const std::uint8_t* destination_address = nullptr;  // the same
-  const TcpHeader* tcp = nullptr;                     // the fixed header wholly captured, not a fragment; else null
-  std::uint32_t tcp_header_captured = 0;              // octets readable at tcp, options included, at most the header's length
+  // The fixed header wholly captured and inside the datagram, no data offset below 5, not a fragment; else null.
+  const TcpHeader* tcp = nullptr;
+  std::uint32_t tcp_header_captured = 0;  // octets readable at tcp, options included, at most the header's length
   // IP octets (IPv4 total length; IPv6 40 + payload length, jumbo option followed): from the header, never from the
   // capture, but for a total length of 0 (segmentation offload), where the wire length less the link header stands in.
   std::uint32_t ip_octets = 0;
   std::uint32_t payload_octets = 0;  // behind the TCP header, from IP lengths; 0 for other protocols
-  std::uint32_t mpls_label = kNoMplsLabel;  // topmost label and its class and bottom bits (24 bits as IE 70), or kNoMplsLabel
-  std::uint16_t source_port = 0;       // host order; 0 where there is none.  ICMP: 0
+  std::uint32_t mpls_label =
+      kNoMplsLabel;               // topmost label and its class and bottom bits (24 bits as IE 70), or kNoMplsLabel
+  std::uint16_t source_port = 0;  // host order; 0 where there is none.  ICMP: 0
   std::uint16_t destination_port = 0;  // host order.  ICMP: type x 256 + code
   std::uint16_t vlan_id = 0;           // outermost tag's 12 bits, stripped or not; 0 = none or priority tag
   std::uint16_t customer_vlan_id = 0;  // second tag's 12 bits; 0 = none
   std::uint16_t ip_id = 0;             // IPv4 identification, host order; 0 for IPv6
   std::uint8_t ip_version = 0;         // 4 or 6
-  std::uint8_t protocol = 0;           // of the last header walked
+  std::uint8_t protocol = 0;           // of the last header walked, IPv6 extension headers and first fragments followed
   std::uint8_t traffic_class = 0;      // IPv4 TOS, IPv6 traffic class
   std::uint8_t ttl = 0;                // IPv4 TTL, IPv6 hop limit
   bool fragment = false;               // part of a fragmented datagram, the first part included
 
   static constexpr std::uint32_t kNoMplsLabel = 0xFFFFFFFF;
 };
+static_assert(sizeof(Packet) <= 128);  // two cache lines: a batch of them stays close
 
 }  // namespace whiteowl

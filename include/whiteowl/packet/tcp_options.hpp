@@ -19,8 +19,8 @@ struct TcpOptions {
   std::uint32_t ts_value = 0;  // TSval (RFC 7323 3.2); meaningful if has_timestamps
   std::uint32_t ts_echo = 0;   // TSecr
   std::array<SackBlock, 4> sack{};
-  std::uint64_t kinds = 0;      // bit k set: an option of kind k (< 64) was present, as tcpOptions (IE 209) counts them
-  std::uint16_t mss = 0;        // octets, 0 = absent (RFC 9293 3.7.1)
+  std::uint64_t kinds = 0;  // bit k set: an option of kind k (< 64) was present, as tcpOptions (IE 209) counts them
+  std::uint16_t mss = 0;    // octets, 0 = absent (RFC 9293 3.7.1)
   std::uint8_t window_scale = 0;  // shift, at most 14 (RFC 7323 2.3); meaningful if has_window_scale
   std::uint8_t sack_count = 0;
   bool has_timestamps = false;

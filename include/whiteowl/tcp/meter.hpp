@@ -5,12 +5,14 @@
 // Promise: no allocation, no lock, no clock; 288 octets a conversation; counters saturate; any bytes are safe.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
-#include "whiteowl/base/counter.hpp"
+#include "whiteowl/base/memory.hpp"
 #include "whiteowl/packet/packet.hpp"
 #include "whiteowl/tcp/conversation.hpp"
+#include "whiteowl/tcp/counters.hpp"
 #include "whiteowl/tcp/settings.hpp"
 
 namespace whiteowl {
@@ -25,12 +27,6 @@ struct TcpFields {
   std::uint16_t max_tcp_window = 0;
 };
 
-struct TcpCounters {  // written by the worker, readable by any thread
-  Counter syn_cache_inserts, syn_cache_hits, syn_cache_misses, syn_cache_expired, syn_cache_evicted;
-  Counter invalid_segments;    // outside the window, ignored
-  Counter duplicate_packets;   // the same packet captured twice
-};
-
 enum class TcpVerdict : std::uint8_t {
   counted,    // part of the conversation
   duplicate,  // a captured copy: packets and octets count, nothing else moves
@@ -40,17 +36,27 @@ enum class TcpVerdict : std::uint8_t {
 // One per worker; holds the worker's share of the SYN cache.
 class TcpMeter {
  public:
-  explicit TcpMeter(const TcpSettings& settings, std::uint32_t workers);
+  // Takes all memory: throws std::bad_alloc.  `conversations` is the size of the arena of cold parts, which is taken
+  // only if needs_cold() (0: none); a conversation's place in it is TcpConversation::cold.
+  explicit TcpMeter(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations = 0,
+                    Prefault prefault = Prefault::no);
   TcpMeter(TcpMeter&&) noexcept;
+  TcpMeter& operator=(TcpMeter&&) noexcept;
   ~TcpMeter();
+
+  // Whether these settings ask for more than the six fields' own memory.  Without a cold part the strict count of
+  // retransmissions leaves out only what the sender's clock shows to be reordered.
+  [[nodiscard]] static bool needs_cold(const TcpSettings& settings) noexcept;
 
   // Observes a packet with packet.tcp set and packet.fragment not set.  `direction` (0 or 1) is the packet's in the
   // conversation; `tuple_hash` is equal for both directions of a tuple and unlikely to be equal for two tuples.
-  // An all-zero conversation is a new one.
-  [[nodiscard]] TcpVerdict observe(TcpConversation& conversation, unsigned direction, const Packet& packet, std::uint64_t tuple_hash) noexcept;
+  // An all-zero conversation is a new one.  TcpVerdict::restart: nothing that belongs to the old records has changed.
+  [[nodiscard]] TcpVerdict observe(TcpConversation& conversation, unsigned direction, const Packet& packet,
+                                   std::uint64_t tuple_hash) noexcept;
   // After TcpVerdict::restart and the export of the old records: forgets the old incarnation and observes the packet
   // in the new one.
-  void restart(TcpConversation& conversation, unsigned direction, const Packet& packet, std::uint64_t tuple_hash) noexcept;
+  void restart(TcpConversation& conversation, unsigned direction, const Packet& packet,
+               std::uint64_t tuple_hash) noexcept;
   // A fragment of the conversation passed: sequence analysis must find its feet again at the next whole segment.
   void observe_fragment(TcpConversation& conversation, unsigned direction) noexcept;
   // The interval's figures of a direction; the interval begins anew, what outlives snapshots stays.

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network interfaces of this host, as an operator chooses one.  Needs no privilege.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "whiteowl/base/address.hpp"
+
+namespace whiteowl {
+
+// What the kernel merges on reception before we see it: counts of packets and round-trip times blur.
+struct SuperSegmentFeatures {
+  bool gro = false;  // generic receive offload
+  bool lro = false;  // large receive offload
+  [[nodiscard]] bool any() const noexcept { return gro || lro; }
+};
+
+struct InterfaceInfo {
+  std::string name;
+  bool up = false;       // administratively
+  bool running = false;  // with a carrier
+  bool loopback = false;
+  std::uint32_t speed_mbps = 0;  // 0 = not known
+  std::string driver;            // empty = not known
+  std::uint32_t rx_queues = 0;   // 0 = not known
+  std::uint32_t mtu = 0;         // octets
+  bool has_mac = false;
+  MacAddress mac;
+  std::vector<std::string> addresses;  // IPv4 first, then IPv6
+  SuperSegmentFeatures offloads;
+};
+
+// In the kernel's order.  Throws std::system_error.
+[[nodiscard]] std::vector<InterfaceInfo> list_interfaces();
+// A table with a line of headings, as `-list-interfaces` prints it.
+[[nodiscard]] std::string interface_table(std::span<const InterfaceInfo> interfaces);
+
+// All false where it cannot be found out.
+[[nodiscard]] SuperSegmentFeatures super_segment_features(const std::string& interface) noexcept;
+
+// "capture.interface: no interface "eht0"; did you mean "eth0"?" or, without a near one, the names that there are.
+[[nodiscard]] std::string no_such_interface(const std::string& name);
+
+}  // namespace whiteowl

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Config that is being put together: it starts from the defaults and remembers where each setting came from, so that
+// a mistake is shown at its place, even one that only shows when everything has been read.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "whiteowl/config/config.hpp"
+#include "whiteowl/config/options.hpp"
+
+namespace whiteowl {
+
+// Where a setting was written.
+struct Origin {
+  std::string source;        // file name, or the option of the command line; empty = the default
+  int line = 0, column = 0;  // from 1; 0 = not from a file
+
+  // "default", "config.yaml:3", "command line (--set)".
+  [[nodiscard]] std::string text() const;
+};
+
+class Settings {
+ public:
+  Settings();  // the defaults
+
+  // The row of a key; throws StartError (78) naming the nearest one.
+  [[nodiscard]] static const Option& find(std::string_view key, const Origin& origin);
+  // There is no such block: throws StartError (78) naming the nearest one, or the block that has a setting of that
+  // name.
+  [[noreturn]] static void refuse_block(std::string_view block, const Origin& origin);
+  // Takes over a value; throws BadValue.
+  void set(const Option& option, const SettingValue& value, const Origin& origin);
+  // Takes over a value of the command line; throws StartError (78).
+  void set_from_command_line(std::string_view key, const std::string& text, std::string_view flag);
+
+  // What no single value can show: throws StartError (78) at the setting that was named last.
+  void check_relations() const;
+  // Throws StartError (78) if the filter does not compile for `interface`, or for a capture file if that is empty.
+  void check_filter_for(const std::string& interface) const;
+  // As written, before finish(): collectors are those of export.collectors.
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] const Origin& origin(const Option& option) const;
+  // The Config that the modules get: checked, and what several rows say together has been put together.
+  [[nodiscard]] Config finish() const;
+
+ private:
+  Config config_;
+  std::array<Origin, kOptions.size()> origins_;
+};
+
+// The one line for a mistake: FILE:LINE:COLUMN: KEY: why, or --set KEY: why.  Exit 78.
+[[noreturn]] void refuse(const Origin& origin, std::string_view key, const std::string& why);
+
+}  // namespace whiteowl

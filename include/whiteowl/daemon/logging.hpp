@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The log: standard error, as the journal or a person wants it.
+// Promise: one message is one line, whatever bytes it carries, so that no name in a capture file forges an entry.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "whiteowl/config/config.hpp"
+
+namespace whiteowl {
+
+// Whether descriptor `fd` is the stream that JOURNAL_STREAM (systemd.exec(5)) names, "DEVICE:INODE".  The variable
+// alone says little: it is inherited by programs whose output goes elsewhere.
+[[nodiscard]] bool is_journal(int fd, const char* journal_stream);
+
+// Control characters as \n, \t or \xNN.
+[[nodiscard]] std::string one_line(std::string_view text);
+
+enum class LogStyle : std::uint8_t {
+  journal,  // <N> and the message: the journal knows the time itself (sd-daemon(3))
+  dated,    // time, level, message; the level in colour on a terminal
+};
+
+// Makes spdlog's default logger.  Call once, before other threads run.
+void set_up_logging(LogLevel level, LogStyle style);
+
+}  // namespace whiteowl

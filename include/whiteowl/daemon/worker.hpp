@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// One capture thread: reads packets and meters them, to the end of its source.
+// Promise: shares nothing with another worker; what it is asked to stop, it stops at the end of a batch, having
+// exported all that its table held; its queue is closed when, and only when, nothing more will come.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "whiteowl/capture/source.hpp"
+#include "whiteowl/config/config.hpp"
+#include "whiteowl/daemon/counters.hpp"
+#include "whiteowl/exporter/exporter.hpp"
+#include "whiteowl/flow/meter.hpp"
+
+namespace whiteowl {
+
+// A source and what the worker need not know of it.
+struct Input {
+  std::unique_ptr<PacketSource> source;
+  // Asks the source to end after what it holds; callable from any thread.  Empty: the worker just stops reading.
+  std::function<void()> stop;
+  std::size_t ring_octets = 0;
+};
+
+class Worker {
+ public:
+  // Takes all memory of the worker.  Throws std::bad_alloc.  `number` of `workers`, from 0.
+  Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers, QueueSink::WhenFull when_full);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();  // throws std::system_error when there is no thread to have
+  void join();
+
+  // Any thread.
+  void stop();
+  void give_up_waiting() noexcept { sink_.give_up_waiting(); }
+  [[nodiscard]] bool done() const noexcept { return done_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint64_t heartbeat() const noexcept { return batches_.get(); }  // rises at least every 100 ms
+  [[nodiscard]] CounterSources::Worker counters() const noexcept;
+
+  [[nodiscard]] RecordQueue& queue() noexcept { return queue_; }
+  [[nodiscard]] std::size_t ring_octets() const noexcept { return input_.ring_octets; }
+  [[nodiscard]] std::size_t memory_octets() const noexcept;  // tables and queue
+  // After join(): why the source ended other than naturally, for the user; else empty.
+  [[nodiscard]] std::string failure() const { return input_.source->failure(); }
+
+ private:
+  void run() noexcept;
+  void refresh_now_and_then(const FrameBatch& batch) noexcept;
+
+  Input input_;
+  RecordQueue queue_;
+  QueueSink sink_;
+  Meter meter_;
+  std::uint32_t number_;
+  Timestamp refreshed_{};
+  Counter batches_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> done_{false};
+  std::thread thread_;
+};
+
+}  // namespace whiteowl

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of conversations of one worker: fixed capacity, all memory taken at start, no lock.
+//
+//   index    buckets of one cache line: seven 32-bit tags, how many keys had to go past, seven entry numbers
+//   entries  192 octets: line 0 the key and its housekeeping, lines 1 and 2 a direction each
+//   cold     32 octets an entry: what is written once a record
+//   tcp      288 octets an entry, if TCP is metered
+//
+// find: the bucket that the hash names; equal tags are compared as whole keys in the entry.  A key that found its
+// bucket full lies in a following one, and every bucket on its way counts it, so a search ends at the first bucket that
+// nobody had to pass, and erase leaves no tombstone.  With four entries a bucket on average, one cache line answers
+// nearly all. Promise: find, insert and erase are O(1), touch no memory but the above, and never move an entry.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "whiteowl/base/address.hpp"
+#include "whiteowl/base/memory.hpp"
+#include "whiteowl/base/time.hpp"
+#include "whiteowl/flow/key.hpp"
+#include "whiteowl/tcp/conversation.hpp"
+
+namespace whiteowl {
+
+// One direction's record since the last export.  `packets` 0: no record is open.  Ages are AgeClock times.
+struct FlowDirection {
+  std::uint64_t packets;
+  std::uint64_t octets;
+  Timestamp start;  // smallest stamp
+  Timestamp end;    // largest stamp
+  Duration opened;  // age at the record's first packet
+  Duration seen;    // age at the direction's last packet; outlives the record
+  std::uint16_t tcp_flags;
+  std::uint16_t vlan_id;
+  std::uint16_t customer_vlan_id;
+  std::uint8_t min_ttl;
+  std::uint8_t max_ttl;
+  std::uint8_t traffic_class;
+  std::uint8_t interface;
+  std::uint8_t outgoing;
+  std::uint8_t ever;  // a packet of this direction was seen
+};
+static_assert(sizeof(FlowDirection) <= 64);
+
+struct alignas(64) Flow {
+  FlowKey key;
+  Timestamp born;      // first packet's stamp: with the key, the identity of the conversation
+  std::uint32_t next;  // in the list of its wheel slot
+  std::uint32_t tag;   // as in the index
+  std::uint8_t in_use;
+  std::uint8_t scheduled;     // stands in the wheel
+  std::uint8_t in_closed;     // stands in the queue of closed conversations
+  std::uint8_t in_half_open;  // stands in the queue of conversations without an answer
+  std::uint8_t closed;        // both FINs acknowledged, or reset
+  std::uint8_t initiator;     // direction of the first packet
+  std::uint8_t fins;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
+  std::uint8_t spare;
+  alignas(64) FlowDirection first;
+  alignas(64) FlowDirection second;
+
+  [[nodiscard]] FlowDirection& way(unsigned direction) noexcept { return direction == 0 ? first : second; }
+};
+static_assert(sizeof(Flow) == 192);
+
+struct FlowCold {
+  struct {
+    MacAddress source_mac, destination_mac;
+    std::uint32_t mpls_label;
+  } way[2];
+};
+static_assert(sizeof(FlowCold) == 32);
+
+class FlowTable {
+ public:
+  static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+
+  // Room for `capacity` conversations, 1 at least.  Throws std::bad_alloc.
+  FlowTable(std::uint32_t capacity, bool with_tcp, Prefault prefault)
+      : capacity_{std::max<std::uint32_t>(capacity, 1)},
+        mask_{std::bit_ceil(std::max<std::uint32_t>((capacity_ + 3) / 4, 2)) - 1},
+        buckets_{std::size_t{mask_} + 1, prefault},
+        entries_{capacity_, prefault},
+        cold_{capacity_, prefault},
+        tcp_{with_tcp ? capacity_ : std::size_t{1}, prefault},
+        free_{capacity_, prefault} {}
+
+  void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[home(hash)]); }
+  // An entry that may be the key's: the first with its tag.  kNone: surely none in the home bucket.
+  [[nodiscard]] std::uint32_t candidate(std::uint64_t hash) const noexcept {
+    const Bucket& bucket = buckets_[home(hash)];
+    const unsigned hits = bucket.equal(tag_of(hash));
+    return hits == 0 ? kNone : bucket.entry[std::countr_zero(hits)];
+  }
+  [[nodiscard]] std::uint32_t find(const FlowKey& key, std::uint64_t hash) const noexcept {
+    const std::uint32_t tag = tag_of(hash);
+    for (std::uint32_t at = home(hash);; at = (at + 1) & mask_) {
+      const Bucket& bucket = buckets_[at];
+      for (unsigned hits = bucket.equal(tag); hits != 0; hits &= hits - 1) {
+        const std::uint32_t index = bucket.entry[std::countr_zero(hits)];
+        if (entries_[index].key == key) return index;
+      }
+      if (bucket.passed == 0) return kNone;
+    }
+  }
+  // The key is not in the table, and the table is not full.  The entry is all zero but for its place in the wheel and
+  // the queues, which it inherits from its predecessor.
+  [[nodiscard]] std::uint32_t insert(const FlowKey& key, std::uint64_t hash) noexcept {
+    assert(!full());
+    const std::uint32_t index = free_count_ > 0 ? free_[--free_count_] : fresh_++;
+    const std::uint32_t tag = tag_of(hash);
+    std::uint32_t at = home(hash);
+    unsigned room = 0;
+    while ((room = buckets_[at].equal(0)) == 0) {
+      ++buckets_[at].passed;
+      at = (at + 1) & mask_;
+    }
+    const auto slot = static_cast<unsigned>(std::countr_zero(room));
+    buckets_[at].tag[slot] = tag;
+    buckets_[at].entry[slot] = index;
+    Flow& flow = entries_[index];
+    flow.key = key;
+    flow.tag = tag;
+    flow.in_use = 1;
+    ++size_;
+    return index;
+  }
+  void erase(std::uint32_t index, std::uint64_t hash) noexcept {
+    std::uint32_t at = home(hash);
+    for (;; at = (at + 1) & mask_) {
+      Bucket& bucket = buckets_[at];
+      for (unsigned hits = bucket.equal(tag_of(hash)); hits != 0; hits &= hits - 1) {
+        const auto slot = static_cast<unsigned>(std::countr_zero(hits));
+        if (bucket.entry[slot] != index) continue;
+        bucket.tag[slot] = 0;
+        release(index);
+        return;
+      }
+      assert(bucket.passed > 0);
+      --bucket.passed;
+    }
+  }
+
+  [[nodiscard]] bool full() const noexcept { return free_count_ == 0 && fresh_ == capacity_; }
+  [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+  // Entries below this were used at least once.
+  [[nodiscard]] std::uint32_t touched() const noexcept { return fresh_; }
+  [[nodiscard]] Flow& flow(std::uint32_t index) noexcept { return entries_[index]; }
+  [[nodiscard]] FlowCold& cold(std::uint32_t index) noexcept { return cold_[index]; }
+  [[nodiscard]] TcpConversation& tcp(std::uint32_t index) noexcept { return tcp_[index]; }
+  [[nodiscard]] std::size_t memory_octets() const noexcept {
+    return buckets_.octets() + entries_.octets() + cold_.octets() + tcp_.octets() + free_.octets();
+  }
+
+ private:
+  struct alignas(64) Bucket {
+    std::uint32_t tag[7];  // 0 = free
+    std::uint32_t passed;  // keys that belong here or before and lie behind this bucket
+    std::uint32_t entry[7];
+    std::uint32_t spare;
+
+    // Bit i: tag[i] == wanted.
+    [[nodiscard]] unsigned equal(std::uint32_t wanted) const noexcept {
+#if defined(__SSE2__)
+      const __m128i want = _mm_set1_epi32(static_cast<int>(wanted));
+      const __m128i left = _mm_cmpeq_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(&tag[0])), want);
+      const __m128i right = _mm_cmpeq_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(&tag[4])), want);
+      const int bits = _mm_movemask_ps(_mm_castsi128_ps(left)) | _mm_movemask_ps(_mm_castsi128_ps(right)) << 4;
+      return static_cast<unsigned>(bits) & 0x7FU;
+#else
+      unsigned bits = 0;
+      for (unsigned i = 0; i < 7; ++i) bits |= static_cast<unsigned>(tag[i] == wanted) << i;
+      return bits;
+#endif
+    }
+  };
+  static_assert(sizeof(Bucket) == 64);
+
+  // The index takes the low bits of the hash, the tag the high ones: they say different things.
+  [[nodiscard]] std::uint32_t home(std::uint64_t hash) const noexcept {
+    return static_cast<std::uint32_t>(hash) & mask_;
+  }
+  [[nodiscard]] static std::uint32_t tag_of(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 32U) | 1U;
+  }
+
+  void release(std::uint32_t index) noexcept {
+    Flow& flow = entries_[index];
+    flow.in_use = 0;
+    flow.closed = 0;
+    flow.fins = 0;
+    flow.first = {};
+    flow.second = {};
+    free_[free_count_++] = index;
+    --size_;
+  }
+
+  std::uint32_t capacity_;
+  std::uint32_t mask_;
+  std::uint32_t size_ = 0;
+  std::uint32_t fresh_ = 0;       // entries from here on were never used
+  std::uint32_t free_count_ = 0;  // entries given back
+  ZeroedArray<Bucket> buckets_;
+  ZeroedArray<Flow> entries_;
+  ZeroedArray<FlowCold> cold_;
+  ZeroedArray<TcpConversation> tcp_;
+  ZeroedArray<std::uint32_t> free_;
+};
+
+}  // namespace whiteowl

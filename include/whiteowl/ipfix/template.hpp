@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Template Records (RFC 7011 3.4.1) and the Data Records that they describe, derived from the table of elements.
+// A record's kind (IPv4 or IPv6; TCP, ICMP or other) chooses its template; kinds with equal fields share one.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "whiteowl/ipfix/element.hpp"
+#include "whiteowl/ipfix/settings.hpp"
+
+namespace whiteowl {
+
+struct Template {
+  std::uint16_t id = 0;
+  std::uint16_t octets = 0;  // of a Data Record
+  std::vector<const Element*> elements;
+  // Writes all elements at once; null for a list of names, which is written element by element.
+  void (*encode_all)(const FlowRecord& record, std::uint8_t* out) noexcept = nullptr;
+
+  // Writes the Data Record: exactly `octets` octets at `out`.
+  void encode(const FlowRecord& record, std::uint8_t* out) const noexcept {
+    if (encode_all != nullptr) return encode_all(record, out);
+    for (const Element* element : elements) out = element->encode(record, out);
+  }
+};
+
+// The Template Record as it stands in a Template Set.  `enterprise_number` is the PEN of our own elements.
+[[nodiscard]] std::vector<std::uint8_t> template_record(const Template& from, std::uint32_t enterprise_number);
+
+// Which elements a record of `kind` carries, in their order, as export.fields and export.track_tcp_performance say.
+// `fields` has passed check_fields.
+[[nodiscard]] std::vector<const Element*> chosen_elements(const IpfixSettings& settings, RecordKind kind);
+
+// The data templates of the process: ids template_id, template_id + 1 and so on; IPv4 before IPv6.
+class Templates {
+ public:
+  // Throws StartError (78) for fields that check_fields refuses or an id outside 256..65520.
+  explicit Templates(const IpfixSettings& settings);
+
+  [[nodiscard]] const Template& of(const FlowRecord& record) const noexcept {
+    return all_[by_kind_[static_cast<std::size_t>(kind_of(record))]];
+  }
+  [[nodiscard]] std::span<const Template> all() const noexcept { return all_; }
+  // The first id that no data template uses.
+  [[nodiscard]] std::uint16_t next_id() const noexcept { return static_cast<std::uint16_t>(all_.back().id + 1); }
+
+ private:
+  std::vector<Template> all_;
+  std::array<std::size_t, kRecordKinds> by_kind_{};  // position in all_
+};
+
+}  // namespace whiteowl

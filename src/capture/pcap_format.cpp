@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/capture/pcap_format.hpp"
+
+#include <utility>
+
+#include "whiteowl/base/error.hpp"
+#include "whiteowl/capture/link_type.hpp"
+
+namespace whiteowl {
+
+namespace {
+
+constexpr std::uint32_t kMicroseconds = 0xA1B2C3D4, kNanoseconds = 0xA1B23C4D, kKuznetzov = 0xA1B2CD34;
+constexpr std::uint8_t kSentByHost = 4;  // Kuznetzov's packet type is that of packet(7)
+
+bool is_magic(std::uint32_t value) noexcept {
+  return value == kMicroseconds || value == kNanoseconds || value == kKuznetzov;
+}
+
+}  // namespace
+
+bool PcapFormat::recognises(const std::uint8_t* magic) noexcept {
+  return is_magic(ByteOrder{false}.load<std::uint32_t>(magic)) || is_magic(ByteOrder{true}.load<std::uint32_t>(magic));
+}
+
+PcapFormat::PcapFormat(const std::uint8_t* header, const std::string& name, const std::string& filter) {
+  order_.swapped = !is_magic(order_.load<std::uint32_t>(header));
+  const auto magic = order_.load<std::uint32_t>(header);
+  const auto major = order_.load<std::uint16_t>(header + 4);
+  const auto minor = order_.load<std::uint16_t>(header + 6);
+  if (major != 2)
+    throw StartError{ExitStatus::failure, name + ": pcap version " + std::to_string(major) + "." +
+                                              std::to_string(minor) + " is not supported, only 2.x"};
+  // The upper bits say how long a frame check sequence is; IP lengths leave it out by themselves.
+  const std::uint32_t number = order_.load<std::uint32_t>(header + 20) & 0xFFFFU;
+  const auto link = link_type_of(number);
+  if (!link) throw StartError{ExitStatus::failure, name + ": " + link_type_title(number) + " is not decoded"};
+  link_ = *link;
+  kuznetzov_ = magic == kKuznetzov;
+  record_octets_ = kuznetzov_ ? 24 : 16;
+  fraction_nanoseconds_ = magic == kNanoseconds ? 1 : 1000;
+  // Version 2.3 swapped the two lengths, and some programs wrote 2.3 in either order.
+  if (minor < 3) lengths_ = Lengths::wire_first;
+  if (minor == 3) lengths_ = Lengths::smaller_is_captured;
+  if (!filter.empty()) filter_ = CompiledFilter::for_file(filter, number, order_.swapped);
+}
+
+bool PcapFormat::in_order(std::uint32_t captured, std::uint32_t wire) const noexcept {
+  if (lengths_ == Lengths::captured_first) [[likely]]
+    return true;
+  return lengths_ == Lengths::smaller_is_captured && captured <= wire;
+}
+
+FillResult PcapFormat::fill(OctetWindow& window, FrameBatch& batch, FileTally& tally) const noexcept {
+  while (batch.size < FrameBatch::kCapacity) {
+    if (window.size() < record_octets_) return FillResult::more(record_octets_, "a packet's header");
+    const std::uint8_t* const record = window.next;
+    std::uint32_t captured = order_.load<std::uint32_t>(record + 8);
+    std::uint32_t wire = order_.load<std::uint32_t>(record + 12);
+    if (!in_order(captured, wire)) std::swap(captured, wire);
+    if (captured > kMaxCapturedOctets) return FillResult::damaged("a packet's length is absurd");
+    if (window.size() - record_octets_ < captured) return FillResult::more(record_octets_ + captured, "a packet");
+    window.next += record_octets_ + captured;
+
+    Frame& frame = batch.frames[batch.size];
+    frame = Frame{};
+    frame.data = record + record_octets_;
+    // Both fields are unsigned: the sum stays below 2^62 whatever they say.  A fraction of a second or more is carried.
+    frame.time = Timestamp{Duration{order_.load<std::uint32_t>(record) * kNanosecondsPerSecond +
+                                    order_.load<std::uint32_t>(record + 4) * fraction_nanoseconds_}};
+    frame.captured_octets = captured;
+    frame.wire_octets = wire;
+    frame.link = link_;
+    if (link_ >= LinkType::linux_sll) frame.outgoing = sent_by_host(link_, frame.data, captured);
+    if (kuznetzov_ && record[22] == kSentByHost) frame.outgoing = true;
+    tally.count(frame);
+    if (filter_ && !filter_->matches(frame)) {
+      ++tally.filtered;
+      continue;
+    }
+    ++batch.size;
+  }
+  return FillResult::full();
+}
+
+}  // namespace whiteowl

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/daemon/service.hpp"
+
+#include <poll.h>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+
+#include "whiteowl/daemon/logging.hpp"
+
+namespace whiteowl {
+namespace {
+
+// A stop that takes longer than it promised is a hung thread, which cannot be waited for.
+constexpr Duration kHungAfter = kStopPatience + kWorkerGrace + std::chrono::seconds{3};
+constexpr Duration kNever = Duration::max();
+
+Duration steady_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+
+int milliseconds_until(Duration when, Duration now) {
+  if (when == kNever) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::max(when - now, Duration::zero())).count();
+  return static_cast<int>(std::min<std::int64_t>(left, 3'600'000));
+}
+
+// The life of one run: capturing, then stopping, then finished.
+class Watch {
+ public:
+  Watch(Probe& probe, SignalInbox& signals, const ServiceSettings& settings)
+      : probe_{probe}, signals_{signals}, settings_{settings}, now_{steady_now()} {
+    if (settings.run_for > Duration::zero()) stop_at_ = now_ + settings.run_for;
+    if (settings.statistics_interval > Duration::zero()) report_at_ = now_ + settings.statistics_interval;
+  }
+
+  // False when a thread hangs.
+  bool until_finished() {
+    for (;;) {
+      std::array<pollfd, 3> watched{pollfd{probe_.finished_fd(), POLLIN, 0}, pollfd{signals_.fd(), POLLIN, 0},
+                                    pollfd{settings_.watch_output && !stopping_ ? STDOUT_FILENO : -1, 0, 0}};
+      ::poll(watched.data(), watched.size(), milliseconds_until(std::min({stop_at_, report_at_, hung_at_}), now_));
+      now_ = steady_now();
+      if (watched[0].revents != 0) return true;
+      if (watched[1].revents != 0) take_signals();
+      if (watched[2].revents != 0) stop();
+      if (now_ >= hung_at_) return false;
+      if (now_ >= stop_at_) stop();
+      if (now_ >= report_at_) report();
+    }
+  }
+
+ private:
+  void take_signals() {
+    for (int number = signals_.take(); number != 0; number = signals_.take()) {
+      if (number == SIGUSR1) {
+        spdlog::info("statistics: {}", counters_line(probe_.counters()));
+      } else if (number == SIGHUP) {
+        spdlog::info("SIGHUP: the settings are read at the start only; restart to change them");
+      } else if (!stopping_) {
+        stop();
+      } else {
+        spdlog::warn("second signal: ending without what the collectors have not taken yet");
+        probe_.stop(Duration::zero());
+      }
+    }
+  }
+  void stop() {
+    stop_at_ = kNever;
+    if (stopping_) return;
+    stopping_ = true;
+    hung_at_ = now_ + kHungAfter;
+    ::sd_notify(0, "STOPPING=1\nSTATUS=Exporting what is left");
+    probe_.stop();
+  }
+  void report() {
+    report_at_ = now_ + settings_.statistics_interval;
+    spdlog::info("statistics: {}", counters_line(probe_.counters()));
+    const auto account_now = account(probe_.counters());
+    ::sd_notify(0, fmt::format("STATUS={}: {} packets received, {} in records sent", one_line(settings_.subject),
+                               account_now.received, account_now.in_records_sent)
+                       .c_str());
+  }
+
+  Probe& probe_;
+  SignalInbox& signals_;
+  const ServiceSettings& settings_;
+  Duration now_;
+  Duration stop_at_ = kNever, report_at_ = kNever, hung_at_ = kNever;
+  bool stopping_ = false;
+};
+
+// The last word about the packets.
+void log_the_end(const Probe& probe, bool complete, bool quiet) {
+  const auto& counters = probe.counters();
+  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "statistics: {}", counters_line(counters));
+  const auto final = account(counters);
+  if (!complete)
+    spdlog::warn("ended before everything was exported: {} packets in records not sent", final.in_records_not_sent);
+  if (!final.holds()) {
+    spdlog::error("accounting: {} packets received, {} of them unaccounted for; this is a bug", final.received,
+                  final.unaccounted());
+  }
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string mebibytes(std::size_t octets) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(octets) / (1024.0 * 1024.0));
+}
+
+}  // namespace
+
+SignalInbox::SignalInbox() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t ours;
+  sigemptyset(&ours);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&ours, number);
+  checked(::sigprocmask(SIG_BLOCK, &ours, nullptr), "sigprocmask");
+  fd_ = UniqueFd{checked(::signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd")};
+}
+
+int SignalInbox::take() noexcept {
+  signalfd_siginfo info{};
+  return ::read(fd_.get(), &info, sizeof(info)) == sizeof(info) ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& settings) {
+  ::sd_notify(0, fmt::format("READY=1\nSTATUS=Capturing from {}", one_line(settings.subject)).c_str());
+  const bool finished = Watch{probe, signals, settings}.until_finished();
+  const bool complete = finished && probe.finish();
+  ::sd_notify(0, "STOPPING=1");
+  log_the_end(probe, complete, settings.quiet);
+  if (!settings.counters_file.empty()) write_counters(settings.counters_file, probe.counters());
+  if (!finished) {
+    spdlog::critical("a thread does not end; leaving without it");
+    std::_Exit(static_cast<int>(ExitStatus::failure));
+  }
+  if (const auto line = probe.failure(); !line.empty()) throw StartError{ExitStatus::failure, line};
+  return ExitStatus::ok;
+}
+
+std::string start_line(const Invocation& invocation, const Probe& probe, std::uint16_t fanout_id) {
+  const auto& config = invocation.config;
+  const bool live = invocation.read_file.empty();
+  std::string line = fmt::format("chompy-probe {}: ", WHITEOWL_VERSION);
+  if (live) {
+    constexpr std::array<std::string_view, 4> kModes{"hash", "cpu", "queue mapping", "round robin"};
+    line += fmt::format("capturing on {}, {} worker{}, fanout group {} ({})", joined(config.capture.interfaces),
+                        probe.workers(), probe.workers() == 1 ? "" : "s", fanout_id,
+                        kModes[static_cast<std::size_t>(config.capture.fanout_mode)]);
+  } else {
+    line += fmt::format("reading {}", invocation.read_file == "-" ? "standard input" : invocation.read_file);
+  }
+  line += fmt::format("; memory fixed from here on: rings {}, flow tables {}", mebibytes(probe.ring_octets()),
+                      mebibytes(probe.table_octets()));
+  std::string outputs = joined(config.exporter.collectors);
+  constexpr std::array<std::string_view, 3> kOutputs{"", "standard output (table)", "standard output (JSON)"};
+  const auto output = kOutputs[static_cast<std::size_t>(config.exporter.output)];
+  if (!output.empty()) outputs += (outputs.empty() ? "" : ", ") + std::string{output};
+  return line + "; records to " + (outputs.empty() ? "nowhere" : outputs);
+}
+
+}  // namespace whiteowl

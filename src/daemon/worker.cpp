@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/daemon/worker.hpp"
+
+#include <pthread.h>
+
+#include <utility>
+
+namespace whiteowl {
+
+Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers,
+               QueueSink::WhenFull when_full)
+    : input_{std::move(input)},
+      queue_{config.exporter.queue_records},
+      sink_{queue_, when_full},
+      meter_{config.flow, config.tcp, config.decode, workers, sink_},
+      number_{number} {}
+
+Worker::~Worker() {
+  stop();
+  give_up_waiting();
+  join();
+}
+
+void Worker::start() {
+  thread_ = std::thread{[this] { run(); }};
+  ::pthread_setname_np(thread_.native_handle(), ("capture-" + std::to_string(number_)).c_str());
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  if (input_.stop) input_.stop();
+}
+
+CounterSources::Worker Worker::counters() const noexcept {
+  return {.capture = &input_.source->counters(),
+          .meter = &meter_.counters(),
+          .tcp = &meter_.tcp_counters(),
+          .queue = &sink_.counters()};
+}
+
+std::size_t Worker::memory_octets() const noexcept {
+  return meter_.memory_octets() + queue_.capacity() * sizeof(FlowRecord);
+}
+
+// The street: everything that happens to a packet happens in these two calls.
+void Worker::run() noexcept {
+  for (bool end = false; !end;) {
+    const FrameBatch& batch = input_.source->read();
+    meter_.observe(batch);
+    batches_.add();
+    refresh_now_and_then(batch);
+    end = batch.end || (!input_.stop && stopping_.load(std::memory_order_relaxed));
+  }
+  input_.source->refresh_counters();
+  // No packet waits behind the last flush, so it may wait for the exporter.
+  sink_.set_when_full(QueueSink::WhenFull::wait);
+  meter_.flush(FlowEndReason::forced_end);
+  queue_.close();
+  done_.store(true, std::memory_order_release);
+}
+
+// Once in a second of packet time, which passes on a silent interface too: its watermark moves.
+void Worker::refresh_now_and_then(const FrameBatch& batch) noexcept {
+  const Timestamp now = batch.has_watermark ? batch.watermark
+                        : batch.size != 0   ? batch.frames[batch.size - 1].time
+                                            : refreshed_;
+  if (now - refreshed_ < std::chrono::seconds{1} && refreshed_ - now < std::chrono::seconds{1}) return;
+  refreshed_ = now;
+  input_.source->refresh_counters();
+}
+
+}  // namespace whiteowl

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "whiteowl/tcp/syn_cache.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "whiteowl/tcp/rules.hpp"
+
+namespace whiteowl {
+
+namespace {
+constexpr std::uint8_t kRepeated = 1, kStampFirst = 2, kStampLast = 4;
+constexpr int kExpiredPerInsert = 2;
+}  // namespace
+
+SynCache::SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters)
+    : entries_(capacity),
+      index_(std::bit_ceil(std::size_t{capacity} * 2 + 2), kNowhere),
+      time_to_live_us_{TcpRules::bounded(time_to_live)},
+      counters_{counters} {
+  for (Place place = capacity; place-- > 0;) {
+    entries_[place].older = unused_;
+    unused_ = place;
+  }
+}
+
+std::size_t SynCache::memory_octets() const noexcept {
+  return entries_.size() * sizeof(Entry) + index_.size() * sizeof(Place);
+}
+
+std::int64_t SynCache::age(const Entry& entry, std::int64_t now_us) const noexcept {
+  constexpr unsigned kUnusedBits = 64 - 40;
+  const std::uint64_t last = (std::uint64_t{entry.last_era} << 32U) | entry.last_us;
+  return static_cast<std::int64_t>((static_cast<std::uint64_t>(now_us) - last) << kUnusedBits) >> kUnusedBits;
+}
+
+std::int64_t SynCache::first_age(const Entry& entry, std::int64_t now_us) const noexcept {
+  return age(entry, now_us) + static_cast<std::int32_t>(entry.last_us - entry.first_us);
+}
+
+std::size_t SynCache::index_place(std::uint64_t key) const noexcept {
+  std::size_t at = home(key);
+  while (index_[at] != kNowhere && entries_[index_[at]].key != key) at = (at + 1) & (index_.size() - 1);
+  return at;
+}
+
+// Moves later members of the run back into the gap, so that no search ends too early.
+void SynCache::index_remove(std::uint64_t key) noexcept {
+  const std::size_t mask = index_.size() - 1;
+  std::size_t gap = index_place(key);
+  index_[gap] = kNowhere;
+  for (std::size_t at = (gap + 1) & mask; index_[at] != kNowhere; at = (at + 1) & mask) {
+    const std::size_t wanted = home(entries_[index_[at]].key);
+    if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
+    index_[gap] = index_[at];
+    index_[at] = kNowhere;
+    gap = at;
+  }
+}
+
+void SynCache::link_youngest(Place place) noexcept {
+  entries_[place].older = youngest_;
+  entries_[place].younger = kNowhere;
+  (youngest_ == kNowhere ? oldest_ : entries_[youngest_].younger) = place;
+  youngest_ = place;
+}
+
+void SynCache::unlink(Place place) noexcept {
+  const Entry& entry = entries_[place];
+  (entry.older == kNowhere ? oldest_ : entries_[entry.older].younger) = entry.younger;
+  (entry.younger == kNowhere ? youngest_ : entries_[entry.younger].older) = entry.older;
+}
+
+void SynCache::remove(Place place) noexcept {
+  index_remove(entries_[place].key);
+  unlink(place);
+  entries_[place].older = unused_;
+  unused_ = place;
+  --size_;
+}
+
+void SynCache::make_room(std::int64_t now_us) noexcept {
+  for (int i = 0; i < kExpiredPerInsert && oldest_ != kNowhere && age(entries_[oldest_], now_us) > time_to_live_us_;
+       ++i) {
+    remove(oldest_);
+    counters_.syn_cache_expired.add();
+  }
+}
+
+std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
+  const auto payload = static_cast<std::uint16_t>(std::min<std::uint32_t>(syn.payload, 0xFFFF));
+  if (entries_.empty()) return payload;
+  counters_.syn_cache_inserts.add();
+  make_room(syn.time_us);
+  Place place = index_[index_place(key)];
+  const bool known = place != kNowhere;
+  const bool repeated =
+      known && entries_[place].isn == syn.seq && first_age(entries_[place], syn.time_us) <= time_to_live_us_;
+  if (known) {
+    unlink(place);
+  } else {
+    if (size_ == capacity()) {
+      const std::uint32_t tenth = std::max<std::uint32_t>(1, capacity() / 10);
+      for (std::uint32_t i = 0; i < tenth; ++i) remove(oldest_);
+      counters_.syn_cache_evicted.add(tenth);
+    }
+    place = unused_;
+    unused_ = entries_[place].older;
+    index_[index_place(key)] = place;
+    ++size_;
+  }
+  link_youngest(place);
+  Entry& entry = entries_[place];
+  entry.last_us = static_cast<std::uint32_t>(syn.time_us);
+  entry.last_era = static_cast<std::uint8_t>(static_cast<std::uint64_t>(syn.time_us) >> 32U);
+  entry.ts_last = syn.ts_value;
+  const std::uint8_t stamp_last = syn.has_timestamps ? kStampLast : 0;
+  if (repeated) {
+    entry.flags = static_cast<std::uint8_t>(kRepeated | (entry.flags & kStampFirst) | stamp_last);
+    return entry.payload;
+  }
+  entry.key = key;
+  entry.isn = syn.seq;
+  entry.first_us = entry.last_us;
+  entry.ts_first = syn.ts_value;
+  entry.payload = payload;
+  entry.flags = static_cast<std::uint8_t>(syn.has_timestamps ? kStampFirst | stamp_last : 0);
+  return payload;
+}
+
+std::optional<std::int64_t> SynCache::answer(std::uint64_t key, const Segment& syn_ack) noexcept {
+  const Place place = index_[index_place(key)];
+  std::optional<std::int64_t> round_trip;
+  if (place != kNowhere) {
+    const Entry& entry = entries_[place];
+    const std::int32_t acknowledged = syn_ack.ack - entry.isn;
+    const std::int64_t last = age(entry, syn_ack.time_us);
+    const std::int64_t first = first_age(entry, syn_ack.time_us);
+    if (acknowledged >= 1 && acknowledged <= 1 + entry.payload && last <= time_to_live_us_) {
+      const bool first_stamped = (entry.flags & kStampFirst) != 0;
+      const bool last_stamped = (entry.flags & kStampLast) != 0;
+      const bool differ = first_stamped != last_stamped || entry.ts_first != entry.ts_last;
+      if ((entry.flags & kRepeated) == 0) {
+        round_trip = first;
+      } else if (syn_ack.has_timestamps && differ) {
+        if (first_stamped && syn_ack.ts_echo == entry.ts_first) {
+          round_trip = first;
+        } else if (last_stamped && syn_ack.ts_echo == entry.ts_last) {
+          round_trip = last;
+        }
+      }
+      if (round_trip && *round_trip > time_to_live_us_) round_trip.reset();
+    }
+  }
+  if (round_trip) {
+    remove(place);
+    counters_.syn_cache_hits.add();
+  } else {
+    counters_.syn_cache_misses.add();
+  }
+  return round_trip;
+}
+
+std::optional<SynCache::Syn> SynCache::find(std::uint64_t key, SeqNum isn, std::int64_t now_us) const noexcept {
+  const Place place = index_[index_place(key)];
+  if (place == kNowhere) return std::nullopt;
+  const Entry& entry = entries_[place];
+  const std::int64_t last = age(entry, now_us);
+  if (!(entry.isn == isn) || last > time_to_live_us_) return std::nullopt;
+  return Syn{last,
+             first_age(entry, now_us),
+             (entry.flags & kRepeated) != 0,
+             (entry.flags & kStampLast) != 0,
+             entry.ts_last,
+             entry.payload};
+}
+
+}  // namespace whiteowl

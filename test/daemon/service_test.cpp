@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/daemon/service.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "fake_source.hpp"
+
+using namespace whiteowl;
+
+namespace {
+
+struct Run {
+  Config config = default_config();
+  SignalInbox signals;
+  std::filesystem::path counters =
+      std::filesystem::temp_directory_path() / ("service_test." + std::to_string(::getpid()) + ".json");
+  ServiceSettings settings{.quiet = true, .subject = "test", .counters_file = counters.string()};
+
+  Run() {
+    config.flow.max_flows = 4096;
+    config.exporter.output = StandardOutput::none;
+  }
+  ~Run() { std::filesystem::remove(counters); }
+
+  ExitStatus serve_input(Input input, InputKind kind) {
+    std::vector<Input> inputs;
+    inputs.push_back(std::move(input));
+    Probe probe{config, std::move(inputs), kind};
+    return serve(probe, signals, settings);
+  }
+  [[nodiscard]] nlohmann::json written() const {
+    std::ifstream file{counters};
+    return nlohmann::json::parse(file);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the end of a file is the end of the run, with its counters written") {
+  Run run;
+  CHECK(run.serve_input(file_input(100), InputKind::file) == ExitStatus::ok);
+  CHECK(run.written()["packets_received"] == 200);
+  CHECK(run.written()["packets_in_table"] == 0);
+}
+
+TEST_CASE("SIGTERM ends a capture with exit status 0 and everything exported") {
+  Run run;
+  ::kill(::getpid(), SIGTERM);  // waits in the inbox
+  CHECK(run.serve_input(live_input(100), InputKind::live) == ExitStatus::ok);
+  CHECK(run.written()["packets_in_table"] == 0);
+}
+
+TEST_CASE("SIGUSR1 and SIGHUP do not end a capture, SIGINT does") {
+  Run run;
+  for (const int number : {SIGUSR1, SIGHUP, SIGINT}) ::kill(::getpid(), number);
+  CHECK(run.serve_input(live_input(1), InputKind::live) == ExitStatus::ok);
+}
+
+TEST_CASE("a capture ends by itself after its time") {
+  Run run;
+  run.settings.run_for = std::chrono::milliseconds{50};
+  CHECK(run.serve_input(live_input(100), InputKind::live) == ExitStatus::ok);
+  CHECK(run.written()["packets_received"] == 200);
+}
+
+TEST_CASE("a damaged file is exported up to the damage and then is the line for the user") {
+  Run run;
+  CHECK_THROWS_WITH_AS(run.serve_input(file_input(100, "x.pcap: cut off"), InputKind::file), "x.pcap: cut off",
+                       StartError);
+  CHECK(run.written()["packets_received"] == 200);
+}
+
+TEST_CASE("the start line says what, where from, how much memory and where to") {
+  Invocation invocation;
+  invocation.config = default_config();
+  invocation.config.capture.interfaces = {"eth0", "eth1"};
+  invocation.config.exporter.collectors = {"udp://192.0.2.7:4739"};
+  std::vector<Input> inputs;
+  inputs.push_back(live_input(1));
+  Config config = invocation.config;
+  config.exporter.collectors.clear();
+  config.flow.max_flows = 4096;
+  const Probe probe{config, std::move(inputs), InputKind::live};
+  const std::string line = start_line(invocation, probe, 4711);
+  CHECK(line.find("capturing on eth0, eth1, 1 worker, fanout group 4711 (hash)") != std::string::npos);
+  CHECK(line.find("memory fixed from here on: rings 0.0 MiB, flow tables ") != std::string::npos);
+  CHECK(line.ends_with("; records to udp://192.0.2.7:4739"));
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/daemon/worker.hpp"
+
+#include <doctest/doctest.h>
+
+#include "fake_source.hpp"
+#include "whiteowl/config/load.hpp"
+
+using namespace whiteowl;
+
+namespace {
+
+Config small_config() {
+  Config config = default_config();
+  config.flow.max_flows = 4096;
+  config.exporter.queue_records = 1024;
+  return config;
+}
+
+// Everything that came through the queue, and how many packets that was.
+struct Taken {
+  std::uint64_t records = 0, packets = 0, forced = 0;
+};
+Taken take_all(Worker& worker) {
+  Taken taken;
+  while (!worker.queue().finished()) {
+    const FlowRecord* record = worker.queue().front();
+    if (record == nullptr) {
+      std::this_thread::yield();
+      continue;
+    }
+    ++taken.records;
+    taken.packets += record->packets;
+    taken.forced += record->end_reason == FlowEndReason::forced_end ? 1U : 0U;
+    worker.queue().pop();
+  }
+  return taken;
+}
+
+}  // namespace
+
+TEST_CASE("a worker meters its source to the end, empties its table and closes its queue") {
+  Worker worker{file_input(200), small_config(), 0, 1, QueueSink::WhenFull::wait};
+  worker.start();
+  const auto taken = take_all(worker);
+  worker.join();
+  CHECK(worker.done());
+  CHECK(taken.records == 200);
+  CHECK(taken.packets == 400);
+  CHECK(taken.forced == 200);
+  CHECK(worker.heartbeat() > 0);
+  CHECK(worker.counters().meter->packets_in_table.get() == 0);
+  CHECK(worker.counters().capture->packets_received.get() == 400);
+}
+
+TEST_CASE("a file's worker waits for room in the queue instead of losing records") {
+  Config config = small_config();
+  config.exporter.queue_records = 8;
+  Worker worker{file_input(1000), config, 0, 1, QueueSink::WhenFull::wait};
+  worker.start();
+  const auto taken = take_all(worker);
+  worker.join();
+  CHECK(taken.records == 1000);
+  CHECK(worker.counters().queue->records_not_sent.get() == 0);
+}
+
+TEST_CASE("a worker whose source can be asked to end ends when it does") {
+  Worker worker{live_input(50), small_config(), 0, 1, QueueSink::WhenFull::drop};
+  worker.start();
+  while (worker.counters().capture->packets_received.get() < 100) std::this_thread::yield();
+  CHECK_FALSE(worker.done());
+  worker.stop();
+  CHECK(take_all(worker).packets == 100);
+  worker.join();
+}
+
+TEST_CASE("a worker told not to wait ends although nobody empties its queue, and counts what it lost") {
+  Config config = small_config();
+  config.exporter.queue_records = 8;
+  Worker worker{live_input(500), config, 0, 1, QueueSink::WhenFull::drop};
+  worker.start();
+  while (worker.counters().capture->packets_received.get() < 1000) std::this_thread::yield();
+  worker.stop();
+  worker.give_up_waiting();
+  worker.join();
+  CHECK(worker.queue().size() == 8);
+  CHECK(worker.counters().queue->records_not_sent.get() == 492);
+  CHECK(worker.counters().queue->packets_in_records_not_sent.get() == 984);
+}
+
+TEST_CASE("the kernel's numbers are fetched about once a second of packet time and at the end") {
+  auto source = std::make_unique<FakeSource>(10'000, false);
+  const FakeSource& fake = *source;
+  Worker worker{{std::move(source), {}, 0}, small_config(), 0, 1, QueueSink::WhenFull::wait};
+  worker.start();
+  take_all(worker);
+  worker.join();
+  CHECK(fake.refreshed() == 2);  // 20 ms of packets: at the first batch and at the end
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/exporter/ledger.hpp"
+
+#include <doctest/doctest.h>
+
+#include "whiteowl/exporter/pace.hpp"
+
+using namespace whiteowl;
+
+namespace {
+
+FlowRecord record_of(std::uint64_t packets) {
+  FlowRecord record;
+  record.packets = packets;
+  record.octets = 100 * packets;
+  return record;
+}
+
+}  // namespace
+
+TEST_CASE("a record is sent when one of several outputs sent it, and counted once") {
+  ExportCounters counters;
+  RecordLedger ledger{2, 8, counters};
+  for (std::uint64_t packets : {1, 2, 4, 8}) ledger.enter(record_of(packets));
+  ledger.settle(0, 2, true);
+  ledger.settle(0, 2, false);
+  CHECK(counters.records_sent.get() == 0);  // the other output has not settled any
+  ledger.settle(1, 1, false);
+  ledger.settle(1, 1, true);
+  ledger.settle(1, 1, false);
+  ledger.settle(1, 1, true);
+  CHECK(counters.records_sent.get() == 3);
+  CHECK(counters.packets_in_records_sent.get() == 1 + 2 + 8);
+  CHECK(counters.octets_in_records_sent.get() == 1100);
+  CHECK(counters.records_not_sent.get() == 1);
+  CHECK(counters.packets_in_records_not_sent.get() == 4);
+}
+
+TEST_CASE("a full ledger says so and serves again after settling") {
+  ExportCounters counters;
+  RecordLedger ledger{1, 4, counters};
+  for (int round = 0; round < 100; ++round) {
+    while (!ledger.full()) ledger.enter(record_of(1));
+    ledger.settle(0, 3, true);
+    CHECK_FALSE(ledger.full());
+  }
+  ledger.abandon();
+  CHECK(counters.records_sent.get() == 300);
+  CHECK(counters.records_not_sent.get() == 1);
+  ledger.settle(0, 5, true);  // nothing is left to settle
+  CHECK(counters.records_sent.get() == 300);
+}
+
+TEST_CASE("without an output no record is sent") {
+  ExportCounters counters;
+  RecordLedger ledger{0, 4, counters};
+  for (int i = 0; i < 10; ++i) ledger.enter(record_of(1));
+  CHECK(counters.records_not_sent.get() == 10);
+}
+
+TEST_CASE("the pace lets a burst through and then holds the rate") {
+  Pace pace{1000};
+  Timestamp now{Duration{1'000'000'000'000}};
+  const auto go = [&] {
+    int gone = 0;
+    for (; pace.allows(now); ++gone) pace.spend();
+    return gone;
+  };
+  CHECK(go() == 64);
+  now += std::chrono::milliseconds{10};
+  CHECK(go() == 10);
+  now -= std::chrono::hours{1};
+  CHECK(go() == 0);
+  now += std::chrono::microseconds{500};
+  CHECK(go() == 0);
+  now += std::chrono::microseconds{500};
+  CHECK(go() == 1);
+  now += std::chrono::hours{1};
+  CHECK(go() == 64);
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/flow/expiry.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <vector>
+
+using namespace whiteowl;
+using namespace std::chrono_literals;
+
+namespace {
+constexpr Duration kSlot{std::int64_t{1} << ExpiryWheel::kSlotBits};
+}
+
+TEST_CASE("an entry is looked at after its deadline and at most one slot later") {
+  FlowTable table{1000, false, Prefault::no};
+  ExpiryWheel wheel{Prefault::no};
+  for (std::uint32_t i = 0; i < 1000; ++i) wheel.schedule(table, i, i * 17ms);
+  std::set<std::uint32_t> seen;
+  bool in_time = true;
+  for (Duration now{}; now < 20s; now += 11ms) {
+    wheel.advance(table, now, [&](std::uint32_t i) {
+      seen.insert(i);
+      const Duration deadline = i * 17ms;
+      in_time = in_time && deadline <= now && now - deadline <= kSlot + 11ms;
+    });
+  }
+  CHECK(in_time);
+  CHECK(seen.size() == 1000);
+}
+
+TEST_CASE("a deadline beyond the horizon is met in several looks, and a jump over everything looks once at each") {
+  FlowTable table{2, false, Prefault::no};
+  ExpiryWheel wheel{Prefault::no};
+  wheel.schedule(table, 0, 10'000s);
+  int looks = 0;
+  bool met = false;
+  for (Duration now{}; now < 10'002s; now += 1s) {
+    wheel.advance(table, now, [&](std::uint32_t i) {
+      ++looks;
+      if (now < 10'000s)
+        wheel.schedule(table, i, 10'000s);
+      else
+        met = true;
+    });
+  }
+  CHECK(met);
+  CHECK(looks < 25);
+  wheel.schedule(table, 1, 10'003s);
+  int again = 0;
+  wheel.advance(table, 10'000'000s, [&](std::uint32_t) { ++again; });
+  CHECK(again == 1);
+}
+
+TEST_CASE("the soonest come first and the look is bounded") {
+  FlowTable table{100, false, Prefault::no};
+  ExpiryWheel wheel{Prefault::no};
+  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s + i * 1s);
+  std::vector<std::uint32_t> order;
+  const auto put_back = [&](std::uint32_t i) {
+    order.push_back(i);
+    wheel.schedule(table, i, 1s + i * 1s);
+  };
+  wheel.soonest(table, 5, put_back);
+  CHECK(order == std::vector<std::uint32_t>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("a look at part of a slot loses nothing of it") {
+  FlowTable table{100, false, Prefault::no};
+  ExpiryWheel wheel{Prefault::no};
+  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s);
+  wheel.soonest(table, 10, [&](std::uint32_t i) { wheel.schedule(table, i, 1s); });
+  std::set<std::uint32_t> seen;
+  wheel.advance(table, 2s, [&](std::uint32_t i) { seen.insert(i); });
+  CHECK(seen.size() == 100);
+}
+
+TEST_CASE("a queue of entries keeps their order through any number of turns") {
+  IndexQueue queue{3, Prefault::no};
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    queue.push({i, i});
+    queue.push({i + 1000, 0});
+    CHECK(queue.front()->index == i);
+    queue.pop();
+    CHECK(queue.front()->index == i + 1000);
+    queue.pop();
+    CHECK(queue.front() == nullptr);
+  }
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "whiteowl/flow/meter.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "support/memory.hpp"
+
+using namespace whiteowl;
+using namespace whiteowl::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A minimal Ethernet/IPv4 frame between hosts 10.0.x.y, octet by octet (RFC 791, 768, 9293).
+struct Says {
+  std::uint32_t from, to;
+  std::uint8_t protocol = 17;
+  std::uint16_t source_port = 1000, destination_port = 2000;
+  std::uint8_t tcp_flags = 0;
+  std::uint32_t seq = 0, ack = 0;
+  std::uint8_t ttl = 64;
+  std::uint8_t mac = 1;
+};
+
+StoredFrame at(Duration time, const Says& s) {
+  StoredFrame frame;
+  frame.time = Timestamp{1'700'000'000s} + time;
+  auto& b = frame.bytes;
+  const auto put = [&b](std::uint64_t value, unsigned octets) {
+    while (octets-- > 0) b.push_back(static_cast<std::uint8_t>(value >> (8 * octets)));
+  };
+  put(0x0200'0000'0000 | s.to, 6);
+  put(0x0200'0000'0000 | std::uint64_t{s.mac} << 32U | s.from, 6);
+  put(0x0800, 2);
+  put(0x4500, 2);
+  put(s.protocol == 6 ? 40U : 28U, 2);
+  put(0, 4);
+  put(s.ttl, 1);
+  put(s.protocol, 1);
+  put(0, 2);
+  put(0x0A000000U + s.from, 4);
+  put(0x0A000000U + s.to, 4);
+  if (s.protocol == 1) {
+    put(s.source_port, 2);  // type and code
+    put(0, 6);
+    return frame;
+  }
+  put(s.source_port, 2);
+  put(s.destination_port, 2);
+  if (s.protocol == 6) {
+    put(s.seq, 4);
+    put(s.ack, 4);
+    put(0x5000U | s.tcp_flags, 2);
+    put(1000, 2);
+  } else {
+    put(8, 2);
+    put(0, 2);
+  }
+  put(0, s.protocol == 6 ? 4 : 0);
+  return frame;
+}
+
+Says back(Says s) {
+  std::swap(s.from, s.to);
+  std::swap(s.source_port, s.destination_port);
+  return s;
+}
+
+struct Bench {
+  explicit Bench(std::uint32_t max_flows = 100) {
+    settings.max_flows = max_flows;
+    meter = std::make_unique<Meter>(settings, TcpSettings{}, DecodeSettings{}, 1, sink);
+  }
+  void see(Duration time, const Says& s) {
+    const StoredFrame frame = at(time, s);
+    batch.frames[0] = frame.frame();
+    batch.size = 1;
+    batch.watermark = frame.time;
+    batch.has_watermark = true;
+    meter->observe(batch);
+  }
+  // Time goes by without a packet.
+  void wait_until(Duration time) {
+    batch.size = 0;
+    batch.watermark = Timestamp{1'700'000'000s} + time;
+    batch.has_watermark = true;
+    meter->observe(batch);
+  }
+  MemorySink sink;
+  FlowSettings settings;
+  FrameBatch batch;
+  std::unique_ptr<Meter> meter;
+};
+
+const Says kUdp{.from = 1, .to = 2};
+
+Says tcp(std::uint32_t from, std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) {
+  return {.from = from,
+          .to = 2,
+          .protocol = 6,
+          .source_port = 4000,
+          .destination_port = 80,
+          .tcp_flags = flags,
+          .seq = seq,
+          .ack = ack};
+}
+Says server(std::uint32_t to, std::uint8_t flags, std::uint32_t seq, std::uint32_t ack) {
+  Says s = back(tcp(to, flags, 0, 0));
+  s.seq = seq;
+  s.ack = ack;
+  return s;
+}
+void handshake(Bench& bench, Duration time, std::uint32_t from) {
+  bench.see(time, tcp(from, 0x02, 100, 0));
+  bench.see(time + 1ms, server(from, 0x12, 500, 101));
+  bench.see(time + 2ms, tcp(from, 0x10, 101, 501));
+}
+
+}  // namespace
+
+TEST_CASE("a flow idle for the inactive timeout is exported with reason 1, not before") {
+  Bench bench;
+  bench.see(0s, kUdp);
+  bench.see(3s, kUdp);
+  bench.wait_until(17'999ms);
+  CHECK(bench.sink.records.empty());
+  bench.wait_until(18'200ms);
+  REQUIRE(bench.sink.records.size() == 1);
+  const FlowRecord& r = bench.sink.records[0];
+  CHECK(r.end_reason == FlowEndReason::idle_timeout);
+  CHECK(r.packets == 2);
+  CHECK(r.octets == 56);
+  CHECK(r.end - r.start == 3s);
+  CHECK(to_string(Ipv4Address{{r.source_address.octets[0], r.source_address.octets[1], r.source_address.octets[2],
+                               r.source_address.octets[3]}}) == "10.0.0.1");
+  CHECK(r.source_port == 1000);
+  CHECK(r.destination_port == 2000);
+  CHECK(bench.meter->counters().conversations.get() == 0);
+}
+
+TEST_CASE("a packet exactly one inactive timeout later begins a new record, one nanosecond earlier does not") {
+  Bench late;
+  late.see(0s, kUdp);
+  late.see(15s, kUdp);
+  CHECK(late.sink.records.size() == 1);
+  Bench early;
+  early.see(0s, kUdp);
+  early.see(15s - 1ns, kUdp);
+  CHECK(early.sink.records.empty());
+}
+
+TEST_CASE("a busy flow gives a snapshot each active timeout, keeps its id and starts its counts anew") {
+  Bench bench;
+  for (Duration t = 0s; t <= 130s; t += 10s) bench.see(t, kUdp);
+  REQUIRE(bench.sink.records.size() == 2);
+  CHECK(bench.sink.records[0].end_reason == FlowEndReason::active_timeout);
+  CHECK(bench.sink.records[0].packets == 6);  // 0 .. 50 s
+  CHECK(bench.sink.records[1].packets == 6);  // 60 .. 110 s
+  CHECK(bench.sink.records[0].flow_id == bench.sink.records[1].flow_id);
+  bench.meter->flush(FlowEndReason::forced_end);
+  REQUIRE(bench.sink.records.size() == 3);
+  CHECK(bench.sink.records[2].end_reason == FlowEndReason::forced_end);
+  CHECK(bench.sink.records[2].packets == 2);
+}
+
+TEST_CASE("each direction has a record and timeouts of its own") {
+  Bench bench;
+  bench.see(0s, kUdp);
+  bench.see(1s, back(kUdp));
+  for (Duration t = 2s; t < 25s; t += 2s) bench.see(t, kUdp);
+  REQUIRE(bench.sink.records.size() == 1);
+  CHECK(bench.sink.records[0].source_port == 2000);
+  CHECK(bench.sink.records[0].end_reason == FlowEndReason::idle_timeout);
+  CHECK(bench.sink.records[0].biflow_direction == BiflowDirection::reverse_initiator);
+  bench.meter->flush(FlowEndReason::forced_end);
+  REQUIRE(bench.sink.records.size() == 2);
+  CHECK(bench.sink.records[1].packets == 13);
+  CHECK(bench.sink.records[1].biflow_direction == BiflowDirection::initiator);
+  CHECK(bench.sink.records[0].flow_id != bench.sink.records[1].flow_id);
+}
+
+TEST_CASE("start is the smallest stamp, end the largest, MAC addresses are the first packet's") {
+  Bench bench;
+  Says other = kUdp;
+  other.mac = 9;
+  other.ttl = 10;
+  bench.see(500ms, kUdp);
+  bench.see(200ms, other);
+  bench.see(900ms, kUdp);
+  bench.see(700ms, kUdp);
+  bench.meter->flush(FlowEndReason::forced_end);
+  REQUIRE(bench.sink.records.size() == 1);
+  const FlowRecord& r = bench.sink.records[0];
+  CHECK(r.start == Timestamp{1'700'000'000s} + 200ms);
+  CHECK(r.end == Timestamp{1'700'000'000s} + 900ms);
+  CHECK(r.source_mac.octets[1] == 1);
+  CHECK(r.min_ttl == 10);
+  CHECK(r.max_ttl == 64);
+}
+
+TEST_CASE("a closed connection is exported with reason 3 after the linger, a reset one too") {
+  Bench bench;
+  handshake(bench, 0s, 1);
+  bench.see(10ms, tcp(1, 0x11, 101, 501));
+  bench.see(11ms, server(1, 0x11, 501, 102));
+  bench.see(12ms, tcp(1, 0x10, 102, 502));
+  handshake(bench, 20ms, 3);
+  bench.see(30ms, server(3, 0x14, 501, 101));
+  bench.wait_until(4900ms);
+  CHECK(bench.sink.records.empty());
+  bench.wait_until(5200ms);
+  CHECK(bench.sink.records.size() == 4);
+  for (const FlowRecord& r : bench.sink.records) CHECK(r.end_reason == FlowEndReason::end_of_flow);
+  CHECK(bench.meter->counters().conversations.get() == 0);
+}
+
+TEST_CASE("a port used again begins new records and ends the old ones with reason 3") {
+  Bench bench;
+  handshake(bench, 0s, 1);
+  bench.see(10ms, tcp(1, 0x11, 101, 501));
+  bench.see(11ms, server(1, 0x11, 501, 102));
+  bench.see(12ms, tcp(1, 0x10, 102, 502));
+  bench.see(1s, tcp(1, 0x02, 90'000, 0));
+  REQUIRE(bench.sink.records.size() == 2);
+  CHECK(bench.sink.records[0].end_reason == FlowEndReason::end_of_flow);
+  bench.meter->flush(FlowEndReason::forced_end);
+  REQUIRE(bench.sink.records.size() == 3);
+  CHECK(bench.sink.records[2].packets == 1);
+  CHECK(bench.sink.records[2].flow_id != bench.sink.records[0].flow_id);
+}
+
+TEST_CASE("ICMP directions stand alone and carry type and code in the destination port") {
+  Bench bench;
+  bench.see(0s, {.from = 1, .to = 2, .protocol = 1, .source_port = 0x0800});
+  bench.see(1ms, {.from = 2, .to = 1, .protocol = 1, .source_port = 0x0000});
+  bench.meter->flush(FlowEndReason::forced_end);
+  REQUIRE(bench.sink.records.size() == 2);
+  CHECK(bench.sink.records[0].destination_port == 0x0800);
+  CHECK(bench.sink.records[1].destination_port == 0);
+  CHECK(bench.sink.records[0].source_port == 0);
+}
+
+TEST_CASE("a flood of SYNs evicts itself, not the established connections, and says so") {
+  Bench bench{64};
+  for (std::uint32_t host = 10; host < 50; ++host) handshake(bench, 1ms * host, host);
+  for (std::uint32_t i = 0; i < 5000; ++i) bench.see(100ms + 1us * i, tcp(0x10000 + i, 0x02, i, 0));
+  std::uint64_t evicted = 0;
+  for (const FlowRecord& r : bench.sink.records) {
+    CHECK(r.end_reason == FlowEndReason::lack_of_resources);
+    CHECK(r.tcp_control_bits == 0x02);
+    evicted += r.packets;
+  }
+  CHECK(evicted == 5000 - 24);
+  CHECK(bench.meter->counters().evictions_half_open.get() == 5000 - 24);
+  CHECK(bench.meter->counters().evictions.get() == 0);
+  CHECK(bench.meter->counters().conversations.get() == 64);
+  bench.meter->flush(FlowEndReason::forced_end);
+  std::uint64_t established = 0;
+  for (const FlowRecord& r : bench.sink.records)
+    established += r.end_reason == FlowEndReason::forced_end && r.tcp_control_bits == 0x12 ? 1 : 0;
+  CHECK(established == 80);  // both directions of 40
+}
+
+TEST_CASE("without half-open ones the longest idle conversation goes") {
+  Bench bench{8};
+  for (std::uint32_t host = 10; host < 18; ++host) handshake(bench, 1s * (host - 10), host);
+  bench.see(8s, tcp(10, 0x18, 101, 501));  // the oldest speaks again
+  handshake(bench, 9s, 30);
+  REQUIRE(bench.sink.records.size() == 2);
+  CHECK(bench.sink.records[0].end_reason == FlowEndReason::lack_of_resources);
+  CHECK((bench.sink.records[0].source_address.octets[3] == 11 ||
+         bench.sink.records[0].destination_address.octets[3] == 11));
+  CHECK(bench.meter->counters().evictions.get() == 1);
+}
+
+TEST_CASE("one-packet flows make room for each other before an answered conversation goes") {
+  Bench bench{16};
+  for (std::uint32_t host = 10; host < 20; ++host) {
+    bench.see(1ms * host, {.from = host, .to = 2});
+    bench.see(1ms * host + 100us, back({.from = host, .to = 2}));
+  }
+  for (std::uint32_t i = 0; i < 1000; ++i) bench.see(100ms + 1us * i, {.from = 0x10000 + i, .to = 2});
+  CHECK(bench.meter->counters().evictions_half_open.get() == 1000 - 6);
+  CHECK(bench.meter->counters().evictions.get() == 0);
+}
+
+TEST_CASE("a clock that is set back neither ends flows at once nor keeps them for ever") {
+  Bench bench;
+  bench.see(1000s, kUdp);
+  bench.see(10s, kUdp);
+  bench.see(12s, kUdp);
+  CHECK(bench.sink.records.empty());
+  CHECK(bench.meter->counters().clock_steps_back.get() == 1);
+  bench.wait_until(28s);
+  REQUIRE(bench.sink.records.size() == 1);
+  CHECK(bench.sink.records[0].packets == 3);
+  CHECK(bench.sink.records[0].end - bench.sink.records[0].start == 990s);
+}
+
+TEST_CASE("timeouts may be longer than the wheel") {
+  Bench bench;
+  bench.settings.inactive_timeout = 10'000'000s;
+  bench.settings.active_timeout = 10'000'000s;
+  bench.meter = std::make_unique<Meter>(bench.settings, TcpSettings{}, DecodeSettings{}, 1, bench.sink);
+  bench.see(0s, kUdp);
+  bench.wait_until(9'999'999s);
+  CHECK(bench.sink.records.empty());
+  bench.wait_until(10'000'001s);
+  CHECK(bench.sink.records.size() == 1);
+}
+
+TEST_CASE("what was reserved is what the tables hold") {
+  Bench small{1000};
+  Bench large{100'000};
+  const std::size_t per_flow = (large.meter->memory_octets() - small.meter->memory_octets()) / 99'000;
+  CHECK(per_flow > 192 + 32 + 288);
+  CHECK(per_flow < 700);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs scripts through the meter as the flow table would: one conversation, old records kept at a restart.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "support/tcp_script.hpp"
+#include "whiteowl/tcp/meter.hpp"
+
+namespace whiteowl::test {
+
+struct ConversationResult {
+  std::array<TcpFields, 2> fields;
+  std::array<std::uint64_t, 2> packets{};
+  TcpState state = TcpState::fresh;
+};
+
+inline bool operator==(const TcpFields& a, const TcpFields& b) {
+  return a.min_rtt_us == b.min_rtt_us && a.max_rtt_us == b.max_rtt_us && a.avg_rtt_us == b.avg_rtt_us &&
+         a.retransmit_count == b.retransmit_count && a.min_tcp_window == b.min_tcp_window &&
+         a.max_tcp_window == b.max_tcp_window;
+}
+inline bool operator==(const ConversationResult& a, const ConversationResult& b) {
+  return a.fields[0] == b.fields[0] && a.fields[1] == b.fields[1] && a.state == b.state;
+}
+
+// One conversation and its meter.  results() ends it.
+class ConversationRun {
+ public:
+  explicit ConversationRun(const TcpSettings& settings = {}, const ScriptFrame::Form& form = {})
+      : meter_{small(settings), 1, 1}, form_{form}, conversation_{} {
+    conversation_.cold = 1;
+  }
+
+  TcpVerdict feed(const ScriptPacket& line) {
+    ScriptFrame frame{line, form_};
+    const Packet& packet = frame.packet();
+    const TcpVerdict verdict = meter_.observe(conversation_, line.direction, packet, kTupleHash);
+    if (verdict == TcpVerdict::restart) {
+      finished_.push_back(take());
+      meter_.restart(conversation_, line.direction, packet, kTupleHash);
+    }
+    ++packets_[line.direction];
+    return verdict;
+  }
+  void feed(const std::vector<ScriptPacket>& lines) {
+    for (const auto& line : lines) feed(line);
+  }
+  void feed_fragment(unsigned direction) {
+    meter_.observe_fragment(conversation_, direction);
+    ++packets_[direction];
+  }
+  // The records of an interval; the next one begins.
+  [[nodiscard]] ConversationResult take() {
+    ConversationResult result;
+    for (unsigned d = 0; d < 2; ++d) result.fields[d] = meter_.take(conversation_, d);
+    result.packets = packets_;
+    result.state = conversation_.state;
+    packets_ = {};
+    return result;
+  }
+  // Every incarnation's last records, the living one's at the end.
+  [[nodiscard]] std::vector<ConversationResult> results() {
+    auto all = finished_;
+    all.push_back(take());
+    return all;
+  }
+  // The flow entry is gone; the meter is not.
+  void expire() {
+    conversation_ = TcpConversation{};
+    conversation_.cold = 1;
+    packets_ = {};
+  }
+  [[nodiscard]] TcpMeter& meter() { return meter_; }
+  [[nodiscard]] const TcpConversation& conversation() const { return conversation_; }
+
+  static constexpr std::uint64_t kTupleHash = 0x1234'5678'9ABC'DEF0;
+
+ private:
+  // One conversation needs no large cache, and thousands of runs should not each clear one.
+  static TcpSettings small(TcpSettings settings) {
+    settings.syn_cache_max = std::min<std::uint32_t>(settings.syn_cache_max, 64);
+    return settings;
+  }
+
+  TcpMeter meter_;
+  ScriptFrame::Form form_;
+  TcpConversation conversation_;
+  std::array<std::uint64_t, 2> packets_{};
+  std::vector<ConversationResult> finished_;
+};
+
+inline std::vector<ConversationResult> run_script(std::string_view script, const TcpSettings& settings = {},
+                                                  const ScriptFrame::Form& form = {}) {
+  ConversationRun run{settings, form};
+  run.feed(parse_tcp_script(script));
+  return run.results();
+}
+
+}  // namespace whiteowl::test

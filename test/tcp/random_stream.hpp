@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random TCP conversations for properties: whole ones with accidents, and a small world in which every rule meets every
+// other.  A seed gives the same packets everywhere.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <vector>
+
+#include "support/tcp_script.hpp"
+
+namespace whiteowl::test {
+
+class Dice {
+ public:
+  explicit Dice(std::uint64_t seed) : state_{seed * 0x9E3779B97F4A7C15U + 1} {}
+  std::uint64_t next() {
+    state_ += 0x9E3779B97F4A7C15U;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
+    return z ^ (z >> 31U);
+  }
+  std::uint64_t below(std::uint64_t limit) { return next() % limit; }
+  bool chance(unsigned per_mille) { return below(1000) < per_mille; }
+  template <typename T>
+  T one_of(std::initializer_list<T> values) {
+    return values.begin()[below(values.size())];
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+inline ScriptPacket wild_packet(Dice& dice, std::size_t place, std::uint32_t (&isn)[2]) {
+  constexpr std::uint16_t kAck = tcp_flag::kAck, kSyn = tcp_flag::kSyn, kFin = tcp_flag::kFin, kRst = tcp_flag::kRst;
+  ScriptPacket p;
+  p.direction = static_cast<unsigned>(dice.below(2));
+  p.flags = dice.one_of<std::uint16_t>(
+      {kAck, kAck, kAck, kAck, kAck, kAck, kAck, kAck, kAck | kFin, kSyn, kSyn | kAck, kRst, 0, kFin});
+  if (dice.chance(700)) p.flags |= kAck;
+  if (place < 3 && dice.chance(800)) {
+    p.direction = place == 1 ? 1 : 0;
+    p.flags = place == 0 ? kSyn : place == 1 ? static_cast<std::uint16_t>(kSyn | kAck) : kAck;
+  }
+  if (dice.chance(20)) isn[p.direction] = static_cast<std::uint32_t>(dice.next());
+  const auto step = [&] { return dice.one_of<std::uint32_t>({0, 1, 1, 1, 1, 2, 11, 101, 102, 201, 301, 401, 1001}); };
+  p.seq = isn[p.direction] + ((p.flags & kSyn) != 0 ? 0 : step());
+  p.ack = isn[1 - p.direction] + step();
+  if ((p.flags & kSyn) == 0 || dice.chance(100))
+    p.payload = dice.one_of<std::uint32_t>({0, 0, 0, 1, 1, 10, 100, 100, 200});
+  p.window = dice.one_of<std::uint16_t>({65000, 65000, 65000, 60000, 0, 0});
+  p.ip_id = dice.one_of<std::uint16_t>(
+      {0, 7, static_cast<std::uint16_t>(dice.next()), static_cast<std::uint16_t>(dice.next())});
+  if (dice.chance(5)) p.seq += dice.one_of<std::uint32_t>({70'000, 2'000'000, 1U << 30U, 1U << 31U});
+  if (dice.chance(5)) p.ack += dice.one_of<std::uint32_t>({70'000, 2'000'000, 1U << 30U, (1U << 30U) + 1, 1U << 31U});
+  if ((p.flags & kSyn) != 0 && dice.chance(500)) p.window_scale = static_cast<int>(dice.below(15));
+  if (dice.chance(50)) p.sack.push_back({p.ack - 10, p.ack});
+  if (dice.chance(10)) p.sack.push_back({p.ack + 100, p.ack + 200});
+  return p;
+}
+
+// A conversation of `count` packets in a small world.
+inline std::vector<ScriptPacket> wild_stream(std::uint64_t seed, std::size_t count) {
+  Dice dice{seed};
+  std::uint32_t isn[2] = {dice.one_of<std::uint32_t>({1000, 0xFFFFFFFC}),
+                          dice.one_of<std::uint32_t>({5000, 0xFFFFFFFF})};
+  std::uint32_t stamp[2] = {static_cast<std::uint32_t>(dice.next()), static_cast<std::uint32_t>(dice.next())};
+  const bool stamps = dice.chance(600);
+  std::vector<ScriptPacket> stream;
+  for (std::int64_t us = 0; stream.size() < count;) {
+    us += dice.chance(970) ? dice.one_of<std::int64_t>({0, 1, 40, 90, 1'000, 2'500, 10'000, 50'000, 200'000, 1'100'000})
+                           : dice.one_of<std::int64_t>(
+                                 {31'000'000, 61'000'000, -500, -200'000, 1'799'999'999, 1'800'000'000, 9'000'000'000});
+    ScriptPacket p = wild_packet(dice, stream.size(), isn);
+    p.us = us;
+    if (stamps && dice.chance(950)) {
+      p.has_timestamps = true;
+      p.ts_value = stamp[p.direction] += dice.one_of<std::uint32_t>({0, 0, 1, 1, 10, 0xFFFFFFFF});
+      p.ts_echo = stamp[1 - p.direction] - dice.one_of<std::uint32_t>({0, 0, 0, 1, 10});
+    }
+    stream.push_back(p);
+    if (dice.chance(50)) {
+      us += dice.one_of<std::int64_t>({0, 60, 5'000});
+      stream.push_back(p);
+      stream.back().us = us;
+    }
+  }
+  return stream;
+}
+
+// A given conversation with losses, repeats, copies, reordering and spoilt fields.
+inline std::vector<ScriptPacket> mutated_stream(std::vector<ScriptPacket> packets, std::uint64_t seed) {
+  Dice dice{seed};
+  const auto rate = [&] { return dice.one_of<unsigned>({0, 0, 20, 100, 300}); };
+  const unsigned loss = rate(), repeat = rate(), twice = rate(), late = rate(), spoil = rate();
+  const bool no_id = dice.chance(150), no_stamps = dice.chance(200);
+  std::vector<ScriptPacket> out;
+  for (ScriptPacket p : packets) {
+    if (dice.chance(loss)) continue;
+    if (no_id) p.ip_id = 0;
+    if (no_stamps) p.has_timestamps = false;
+    if (dice.chance(late)) p.us += dice.one_of<std::int64_t>({10, 500, 2'900, 3'100, 20'000, 60'000, 400'000});
+    if (dice.chance(spoil)) {
+      switch (dice.below(5)) {
+        case 0:
+          p.seq += dice.one_of<std::uint32_t>({1, 1000, 70'000, 2'000'000, 0xFFFFFFFF, 0xFFFFFC18});
+          break;
+        case 1:
+          p.ack += dice.one_of<std::uint32_t>({1, 1000, 70'000, 0xFFFFFFFF, 0xFFFFFC18});
+          break;
+        case 2:
+          p.window = dice.one_of<std::uint16_t>({0, 0, 1, 65535});
+          break;
+        case 3:
+          p.flags ^= dice.one_of<std::uint16_t>({tcp_flag::kFin, tcp_flag::kAck, tcp_flag::kPsh, tcp_flag::kSyn});
+          break;
+        default:
+          p.payload = dice.one_of<std::uint32_t>({0, 1, 1, 2, 1460, 60'000});
+          break;
+      }
+    }
+    out.push_back(p);
+    if (dice.chance(repeat)) {
+      ScriptPacket again = p;
+      again.us += dice.one_of<std::int64_t>({200, 1'000, 30'000, 179'999, 250'000, 1'000'000});
+      if (!no_id) again.ip_id = static_cast<std::uint16_t>(1 + dice.below(65535));
+      again.ts_value += static_cast<std::uint32_t>(dice.below(3));
+      out.push_back(again);
+    }
+    if (dice.chance(twice)) {
+      out.push_back(p);
+      out.back().us += dice.one_of<std::int64_t>({0, 1, 50, 100, 101, 50'000, 100'000, 100'001});
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const ScriptPacket& a, const ScriptPacket& b) { return a.us < b.us; });
+  return out;
+}
+
+}  // namespace whiteowl::test

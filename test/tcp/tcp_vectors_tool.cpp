@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// tcp_vectors_tool [--strict] FILE...: the TCP figures of every conversation in classic Ethernet pcap files, as JSON
+// lines, for comparison with other implementations.  Its parsing is its own, so that nothing is judged by the probe's
+// decoder.
+//
+// One line per conversation, incarnation of its tuple and direction; direction 0 is that of the conversation's first
+// packet.  Conversations stand in the order of their first packets.  Every file has a meter of its own.
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "whiteowl/tcp/meter.hpp"
+
+using namespace whiteowl;
+
+namespace {
+
+constexpr std::array<std::string_view, 6> kStates = {"New",         "SynSent", "SynAckSeen",
+                                                     "Established", "FinWait", "Closed"};
+constexpr std::uint32_t kMaxConversations = 65'536;
+
+using End = std::pair<std::string, std::uint16_t>;  // address octets, port
+using Tuple = std::pair<End, End>;
+
+std::uint32_t be(const std::uint8_t* at, unsigned size) {
+  std::uint32_t value = 0;
+  for (unsigned i = 0; i < size; ++i) value = (value << 8U) | at[i];
+  return value;
+}
+
+// Ethernet, VLAN tags, IPv4 or IPv6 without extension headers, TCP.
+std::optional<Packet> parse(const Frame& frame) {
+  const std::uint8_t* data = frame.data;
+  std::size_t left = frame.captured_octets;
+  std::size_t at = 12;
+  if (left < 14) return std::nullopt;
+  std::uint32_t type = be(data + at, 2);
+  while ((type == 0x8100 || type == 0x88A8) && left >= at + 6) type = be(data + (at += 4), 2);
+  data += at + 2;
+  left -= at + 2;
+  Packet packet;
+  packet.frame = &frame;
+  std::size_t header = 0;
+  std::uint32_t behind = 0;
+  if (type == 0x0800 && left >= 20 && data[0] >> 4U == 4) {
+    header = (data[0] & 15U) * 4U;
+    if (header < 20 || data[9] != 6 || (be(data + 6, 2) & 0x3FFFU) != 0 || be(data + 2, 2) < header)
+      return std::nullopt;
+    packet.ip_version = 4;
+    packet.source_address = data + 12;
+    packet.destination_address = data + 16;
+    packet.ip_id = static_cast<std::uint16_t>(be(data + 4, 2));
+    packet.traffic_class = data[1];
+    behind = be(data + 2, 2) - static_cast<std::uint32_t>(header);
+  } else if (type == 0x86DD && left >= 40 && data[0] >> 4U == 6 && data[6] == 6) {
+    header = 40;
+    packet.ip_version = 6;
+    packet.source_address = data + 8;
+    packet.destination_address = data + 24;
+    packet.traffic_class = static_cast<std::uint8_t>(be(data, 2) >> 4U);
+    behind = be(data + 4, 2);
+  } else {
+    return std::nullopt;
+  }
+  if (left < header + sizeof(TcpHeader)) return std::nullopt;
+  packet.tcp = reinterpret_cast<const TcpHeader*>(data + header);
+  const std::uint32_t tcp_header = packet.tcp->header_octets();
+  packet.tcp_header_captured = std::max(20U, std::min(tcp_header, static_cast<std::uint32_t>(left - header)));
+  packet.payload_octets = behind > tcp_header ? behind - tcp_header : 0;
+  packet.source_port = packet.tcp->source_port;
+  packet.destination_port = packet.tcp->destination_port;
+  packet.protocol = ip_protocol::kTcp;
+  return packet;
+}
+
+struct Known {
+  std::size_t number = 0;
+  unsigned incarnation = 0;
+  TcpConversation conversation{};
+  std::array<std::uint64_t, 2> packets{};
+  std::string lines;
+};
+
+class Run {
+ public:
+  Run(std::string name, const TcpSettings& settings) : name_{std::move(name)}, meter_{settings, 1, kMaxConversations} {}
+
+  void feed(const Packet& packet) {
+    const std::size_t size = packet.ip_version == 4 ? 4 : 16;
+    const End from{std::string(reinterpret_cast<const char*>(packet.source_address), size), packet.source_port};
+    const End to{std::string(reinterpret_cast<const char*>(packet.destination_address), size), packet.destination_port};
+    const bool back = known_.find({to, from}) != known_.end();
+    const Tuple tuple = back ? Tuple{to, from} : Tuple{from, to};
+    const unsigned direction = back ? 1 : 0;
+    auto [entry, is_new] = known_.try_emplace(tuple);
+    Known& known = entry->second;
+    if (is_new) {
+      known.number = known_.size() - 1;
+      known.conversation.cold = static_cast<std::uint32_t>(known_.size());
+    }
+    const std::uint64_t hash = std::hash<std::string>{}(tuple.first.first + tuple.second.first) * 31 +
+                               (std::uint64_t{tuple.first.second} << 16U) + tuple.second.second;
+    if (meter_.observe(known.conversation, direction, packet, hash) == TcpVerdict::restart) {
+      print(known);
+      ++known.incarnation;
+      meter_.restart(known.conversation, direction, packet, hash);
+    }
+    ++known.packets[direction];
+  }
+  void finish() {
+    std::vector<const Known*> order(known_.size());
+    for (auto& [tuple, known] : known_) {
+      print(known);
+      order[known.number] = &known;
+    }
+    for (const Known* known : order) std::fputs(known->lines.c_str(), stdout);
+  }
+
+ private:
+  void print(Known& known) {
+    const auto state = kStates[static_cast<std::size_t>(known.conversation.state)];
+    for (unsigned d = 0; d < 2; ++d) {
+      const TcpFields f = meter_.take(known.conversation, d);
+      std::array<char, 512> line{};
+      std::snprintf(
+          line.data(), line.size(),
+          R"({"file":"%s","conversation":%zu,"incarnation":%u,"direction":%u,"packets":%llu,"rtt_min":%u,"rtt_max":%u,)"
+          R"("rtt_avg":%u,"retrans":%u,"win_min":%u,"win_max":%u,"state":"%s"})"
+          "\n",
+          name_.c_str(), known.number, known.incarnation, d, static_cast<unsigned long long>(known.packets[d]),
+          f.min_rtt_us, f.max_rtt_us, f.avg_rtt_us, f.retransmit_count, f.min_tcp_window, f.max_tcp_window,
+          state.data());
+      known.lines += line.data();
+    }
+    known.packets = {};
+  }
+
+  std::string name_;
+  TcpMeter meter_;
+  std::map<Tuple, Known> known_;
+};
+
+// Classic pcap in little-endian order, micro- or nanoseconds, link type Ethernet.
+bool read_file(const char* path, const TcpSettings& settings) {
+  std::ifstream file{path, std::ios::binary};
+  const std::vector<char> bytes{std::istreambuf_iterator<char>{file}, {}};
+  const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  const auto le = [&](std::size_t at) { return from_network(be(data + at, 4)); };
+  if (bytes.size() < 24 || (le(0) != 0xA1B2C3D4 && le(0) != 0xA1B23C4D) || (le(20) != 1 && le(20) != 101)) {
+    std::fprintf(stderr, "%s: not a little-endian pcap file of Ethernet or raw IP frames\n", path);
+    return false;
+  }
+  const std::int64_t unit = le(0) == 0xA1B2C3D4 ? 1000 : 1;
+  const bool raw = le(20) == 101;
+  Run run{std::string{path}.substr(std::string_view{path}.rfind('/') + 1), settings};
+  std::vector<std::uint8_t> wrapped;
+  for (std::size_t at = 24; at + 16 <= bytes.size();) {
+    Frame frame;
+    frame.captured_octets = le(at + 8);
+    frame.wire_octets = le(at + 12);
+    frame.time = Timestamp{std::chrono::seconds{le(at)} + std::chrono::nanoseconds{le(at + 4) * unit}};
+    if (frame.captured_octets > bytes.size() - at - 16) break;
+    frame.data = data + at + 16;
+    at += 16 + frame.captured_octets;
+    if (raw && frame.captured_octets > 0) {  // an Ethernet header in front lets one parser do
+      wrapped.assign(14, 0);
+      const bool v6 = frame.data[0] >> 4U == 6;
+      wrapped[12] = v6 ? 0x86 : 0x08;
+      wrapped[13] = v6 ? 0xDD : 0x00;
+      wrapped.insert(wrapped.end(), frame.data, frame.data + frame.captured_octets);
+      frame.data = wrapped.data();
+      frame.captured_octets += 14;
+    }
+    if (const auto packet = parse(frame)) run.feed(*packet);
+  }
+  run.finish();
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  TcpSettings settings;
+  bool good = argc > 1;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view{argv[i]} == "--strict") {
+      settings.retransmit_mode = RetransmitMode::strict;
+    } else {
+      good = read_file(argv[i], settings) && good;
+    }
+  }
+  return good ? 0 : 1;
+}
