@@ -4,7 +4,7 @@
 #   compare.sh PROGRAM TOOLS [PACKETS [RUNS]]
 # TOOLS is a folder with sources and a Makefile that give bin/pcapgen (workloads few, many, tcp), bin/walk_pcap (the
 # loop) and bin/udpsink (drains a port).  Prints a Markdown table: nanoseconds of user and system time per packet,
-# median of RUNS (3), and its spread.  Everybody exports to a port of the loopback interface, a private one where it may be.
+# median of RUNS (3), and its spread.  Everybody exports to a port of the loopback interface, if possible a private one.
 set -euo pipefail
 if [ $# -lt 2 ]; then sed -n '3,8s/^# //p' "$0"; exit 2; fi
 if [ -z "${CHOMPY_BENCH:-}" ] && unshare --net true 2> /dev/null; then
