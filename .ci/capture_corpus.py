@@ -7,6 +7,7 @@ capture_corpus.py PROBE FOLDER      exit 0 if all agree; needs tshark.
 A file of a link type that is not decoded must be refused by name; a damaged file must be read up to the damage and
 end with status 1.  Everything else must end with status 0.
 """
+
 import json
 import pathlib
 import subprocess
@@ -42,8 +43,10 @@ def main(probe, folder):
         agreed = count == expected and status == (1 if tshark_status else 0)
         if not refused and not agreed:
             wrong += 1
-            print(f"{capture.name}: {count} packets, status {status} ({message});"
-                  f" tshark {expected}, status {tshark_status}")
+            print(
+                f"{capture.name}: {count} packets, status {status} ({message});"
+                f" tshark {expected}, status {tshark_status}"
+            )
     print(f"{len(captures)} captures, {wrong} disagree")
     return 1 if wrong or not captures else 0
 

@@ -64,10 +64,10 @@ struct Ban {
 
 const std::vector<Ban> kBans = {
     {R"(\b(TODO|FIXME|XXX|HACK)\b)", "finish it, or say in prose what is not done and why", {}},
-    {R"(\b(ntoh|hton)(s|l|ll)\b)", "Be<T> of base/wire.hpp: the type says the order", {}},
+    {R"(\b(ntoh|hton)(s|l|ll)\b)", "Be<T> of base/wire.hpp: the type says the order", {"test/"}},
     {R"(\b(strcpy|strcat|sprintf|vsprintf|gets|strtok)\s*\()", "std::string, or fmt", {}},
-    {R"(\bsystem\s*\()", "call what you need; a shell is no interface", {}},
-    {R"(\b(s?rand|random)\s*\()", "a seeded <random> engine: every run is the same run", {}},
+    {R"(\bsystem\s*\()", "call what you need; a shell is no interface", {"test/support/"}},
+    {R"(\bs?rand\s*\()", "a seeded <random> engine: every run is the same run", {}},
     {R"(\busing\s+namespace\s+std\s*;)", "name what you use", {}},
     {R"(\bstd::(cout|cerr|clog)\b)", "the log, or an output given to you", {}},
     {R"((^|[^\w:])printf\s*\()", "the log, or an output given to you", {}},
@@ -79,7 +79,7 @@ const std::vector<Ban> kBans = {
     {R"(\bstd::(format|expected|views|source_location)\b)", "fmt, exceptions, algorithms: clang 14 must read it", {}},
     {R"(system_clock::now)",
      "time is an argument",
-     {"src/daemon/", "test/daemon/", "src/capture/ring_source.cpp", "test/capture/"}},
+     {"src/daemon/", "test/daemon/", "src/capture/ring_source.cpp", "test/capture/", "test/exporter/"}},
     {R"(#\s*pragma\s+pack)", "WireStruct: alignment 1 by its types", {}},
     {R"(#\s*if(n?def)?\s.*\b(TESTING|UNIT_TEST)\b)", "no code knows that it is tested", {}},
 };
@@ -110,7 +110,17 @@ const Names kNoHeader = {"src/daemon/main.cpp", "src/capture/filter.cpp"};
 // Sources that other tests cover: where, is said on the right.
 const std::map<std::string, std::string> kTestedElsewhere = {
     {"src/daemon/main.cpp", "test/system"},
+    {"src/capture/link_type.cpp", "test/capture/file_source_test.cpp"},
+    {"src/capture/pcap_format.cpp", "test/capture/file_source_test.cpp"},
+    {"src/capture/pcapng_format.cpp", "test/capture/file_source_test.cpp"},
+    {"src/exporter/resolver.cpp", "test/exporter/transports_test.cpp"},
+    {"src/tcp/duplicate.cpp", "test/tcp/meter_test.cpp"},
+    {"src/tcp/segment.cpp", "test/tcp/meter_test.cpp"},
+    {"src/tcp/tcp_state.cpp", "test/tcp/meter_test.cpp"},
 };
+// Tests of a promise that several files keep together.
+const Names kTestOfMany = {"test/flow/allocation_test.cpp", "test/flow/meter_property_test.cpp",
+                           "test/packet/any_bytes_test.cpp", "test/tcp/vectors_test.cpp"};
 
 const fs::path& root() {
   static const fs::path path{WHITEOWL_SOURCE_DIR};
@@ -238,7 +248,8 @@ struct Body {
 // Function bodies, found by braces alone: good enough to measure them.
 class BodyFinder {
  public:
-  explicit BodyFinder(std::string code) : code_{std::move(code)} {}
+  explicit BodyFinder(const std::string& code)
+      : code_{std::regex_replace(code, std::regex{R"((^|\n)[ ]*#[^\n]*)"}, "$1")} {}  // without preprocessor lines
 
   std::vector<Body> find() {
     for (const char c : code_) {
@@ -410,8 +421,8 @@ TEST_CASE("a header guards itself by pragma once, right after its head comment")
   for (const auto& file : files()) {
     if (!file.ends_with(".hpp")) continue;
     const auto lines = lines_of(file);
-    const auto first =
-        std::find_if(lines.begin(), lines.end(), [](const std::string& line) { return !line.starts_with("//"); });
+    const auto first = std::find_if(lines.begin(), lines.end(),
+                                    [](const std::string& line) { return !line.empty() && !line.starts_with("//"); });
     CHECK_MESSAGE((first != lines.end() && *first == "#pragma once"), file);
   }
 }
@@ -486,7 +497,7 @@ TEST_CASE("a body stands beside its header, and a test beside both") {
       auto name = stem(file, "test/");
       name.resize(name.size() - std::string_view{"_test"}.size());
       const auto module = name.substr(0, name.find('/'));
-      if (!kMayInclude.contains(module)) continue;
+      if (!kMayInclude.contains(module) || kTestOfMany.contains(file)) continue;
       const bool known = all.contains("include/whiteowl/" + name + ".hpp") || all.contains("src/" + name + ".hpp") ||
                          all.contains("src/" + name + ".cpp");
       CHECK_MESSAGE(known, file << ": tests no stem of the product");
@@ -526,7 +537,8 @@ TEST_CASE("comments and texts do not count as code, digit separators do") {
 
 TEST_CASE("the body finder measures what it should") {
   const std::string code =
-      "namespace a {\nstruct B {\n  int f() const {\n    if (x) {\n    }\n    return 1;\n  }\n};\n"
+      "#if defined(X)\n#endif\nnamespace a {\nstruct B {\n  int f() const {\n    if (x) {\n    }\n    return 1;\n  "
+      "}\n};\n"
       "B::B(int x) : a_{x}, b_{(x)} {\n  g();\n}\nconstexpr int kTable[] = {1, 2};\nvoid h() {}\n}\n";
   const auto bodies = BodyFinder{code}.find();
   REQUIRE(bodies.size() == 3);

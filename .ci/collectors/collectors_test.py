@@ -277,6 +277,8 @@ class Collectors(probe.Case):
             text = text.replace(old, new)
         text += "nfacctd_ip: 127.0.0.1\ntimestamps_since_epoch: true\n"
         nfacctd = self.background("nfacctd", "-f", self.path("nfacctd.conf", text), port=PORT)
+        # The port is open before the plugin that prints is: what comes between is lost.
+        probe.wait_for("nfacctd's plugin works", lambda: "object handlers" in self.log(), 30)
         self.export()
         flows = self.path("flows.json")
 

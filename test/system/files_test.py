@@ -76,17 +76,18 @@ class Files(probe.Case):
         self.assertEqual(reader.templates[1, 256], (0, STANDARD + TCP))
         self.assertEqual(reader.templates[1, 257], (0, STANDARD6 + TCP))
         self.assertEqual(sum(size for _, _, size in STANDARD + TCP), 82)
-        self.assertIn(reader.first_sets[0], (2, 3), "templates first in the first message")
 
-    def test_the_first_message_carries_templates_sampling_and_data_in_this_order(self):
+    def test_the_first_message_with_flows_carries_templates_sampling_and_flows_in_this_order(self):
         reader, _ = self.meter(traffic.pcap(traffic.standard().frames), *FOREVER)
-        templates = [i for i, s in enumerate(reader.first_sets) if s in (2, 3)]
-        data = [i for i, s in enumerate(reader.first_sets) if s in (256, 257)]
-        self.assertLess(max(templates), min(data))
-        sampling = [o for o in reader.options if "samplingPacketInterval" in o]
-        self.assertGreaterEqual(len(sampling), 1)
-        self.assertEqual((sampling[0]["samplingPacketInterval"], sampling[0]["samplingPacketSpace"]), (1, 0))
-        self.assertIn((0, 305, 4), reader.templates[1, sampling[0]["_template"]][1])
+        sampling = next(o for o in reader.options if "samplingPacketInterval" in o)
+        self.assertEqual((sampling["samplingPacketInterval"], sampling["samplingPacketSpace"]), (1, 0))
+        self.assertIn((0, 305, 4), reader.templates[1, sampling["_template"]][1])
+        self.assertIn(reader.sets[0][0], (2, 3), "templates first in the first message")
+        sets = ipfix.first_with_flows(reader)
+        flows = next(i for i, s in enumerate(sets) if s in (256, 257))
+        self.assertLess(sets.index(2), flows)
+        self.assertLess(sets.index(3), sets.index(sampling["_template"]))
+        self.assertLess(sets.index(sampling["_template"]), flows)
 
     def test_without_tcp_tracking_the_record_has_62_octets(self):
         c = traffic.standard()

@@ -68,7 +68,7 @@ class Reader:
         self.pen, self.templates, self.records, self.options = pen, {}, [], []
         self.sequence = {}  # next expected, by Observation Domain
         self.messages = 0
-        self.first_sets = []  # set ids of the first message
+        self.sets = []  # set ids of each message
 
     def name(self, pen, number):
         if pen == 0:
@@ -80,6 +80,7 @@ class Reader:
         version, length, self.export_time, sequence, domain = struct.unpack_from("!HHIII", data)
         require(version == 10, f"version {version}")
         require(length == len(data), f"length {length} of {len(data)}")
+        self.sets.append([])
         expected = self.sequence.setdefault(domain, sequence if self.late else 0)
         require(sequence == expected, f"sequence {sequence}, expected {expected}")
         at, before = 16, len(self.records) + len(self.options)
@@ -87,8 +88,7 @@ class Reader:
             require(length - at >= 4, "set header cut off")
             set_id, size = struct.unpack_from("!HH", data, at)
             require(4 <= size <= length - at, f"set length {size}")
-            if self.messages == 0:
-                self.first_sets.append(set_id)
+            self.sets[-1].append(set_id)
             body = data[at + 4 : at + size]
             if set_id in (2, 3):
                 self.template_set(domain, body, set_id == 3)
@@ -139,6 +139,11 @@ class Reader:
                 at += size
             (self.options if scope else self.records).append(record)
         require(not any(body[at:]) and len(body) - at < 4, "padding")
+
+
+def first_with_flows(reader, templates=(256, 257)):
+    """The set ids of the first message with flow records."""
+    return next(sets for sets in reader.sets if any(i in templates for i in sets))
 
 
 def has_templates(data):

@@ -203,8 +203,9 @@ class Live(probe.Case):
         running.name = name
 
         def ready():
+            # The sockets alone do not tell: libpcap has one of its own while it compiles the filter.
             self.assertIsNone(running.process.poll(), running.text())
-            return probe.packet_sockets(interface) >= before + sockets
+            return f"capturing on {interface}" in running.text() and probe.packet_sockets(interface) >= before + sockets
 
         probe.wait_for("the program is capturing", ready)
         return running
@@ -384,7 +385,7 @@ class Live(probe.Case):
             "export.template_interval=1s",
         )
         running.name = "a"
-        probe.wait_for("the program is capturing", lambda: probe.packet_sockets("near0") > 0)
+        probe.wait_for("the program is capturing", lambda: "capturing on near0" in running.text())
         wire.talk(0, 0)  # datagrams, exported after a second of silence, to nobody
         select.select([], [], [], 2.5)
         self.assertIsNone(running.process.poll(), running.text())

@@ -194,6 +194,8 @@ class Neighbour:
         return ("nsenter", "--target", str(self.holder.pid), "--net")
 
     def close(self):
+        # The kernel takes its time with a namespace that nobody needs any more; the pair goes now.
+        subprocess.run(["ip", "link", "del", self.near], capture_output=True, check=False)
         self.holder.stdin.close()
         self.holder.stdout.close()
         self.holder.wait()

@@ -36,7 +36,7 @@ struct Config {
   ExporterSettings exporter;
   LogSettings log;
   MetricsSettings metrics;
-  std::string collector_ip;  // export.collector_ip as written; with collector_port it is the first of exporter.collectors
+  std::string collector_ip;  // export.collector_ip as written; with its port the first of exporter.collectors
 };
 
 }  // namespace whiteowl
