@@ -71,8 +71,8 @@ inline std::vector<ScriptPacket> wild_stream(std::uint64_t seed, std::size_t cou
   std::vector<ScriptPacket> stream;
   for (std::int64_t us = 0; stream.size() < count;) {
     us += dice.chance(970) ? dice.one_of<std::int64_t>({0, 1, 40, 90, 1'000, 2'500, 10'000, 50'000, 200'000, 1'100'000})
-                           : dice.one_of<std::int64_t>({31'000'000, 61'000'000, -500, -200'000, 1'799'999'999,
-                                                        1'800'000'000, 9'000'000'000, -9'000'000'000});
+                           : dice.one_of<std::int64_t>({31'000'000, 61'000'000, -500, -200'000, 1'800'000'000,
+                                                        9'000'000'000, -9'000'000'000});
     ScriptPacket p = wild_packet(dice, stream.size(), isn);
     p.us = us;
     if (stamps && dice.chance(950)) {
