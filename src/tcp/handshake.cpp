@@ -96,7 +96,7 @@ void observe_syn_ack(const Exchange& exchange, const SynKeys& keys, SynCache& ca
 
 // The SYN that `segment` proves, as far as the conversation and the cache remember it.  Its window stays unknown.
 void adopt_pending(TcpConversation& conversation, unsigned side, SeqNum isn, std::uint8_t shift_plus_1,
-                   const Segment& segment, const std::optional<SynCache::Syn>& syn) noexcept {
+                   const std::optional<SynCache::Syn>& syn) noexcept {
   TcpDirection& opener = conversation.direction[side];
   conversation.client = static_cast<std::uint8_t>(side + 1U);
   conversation.state = TcpState::syn_sent;
@@ -106,7 +106,6 @@ void adopt_pending(TcpConversation& conversation, unsigned side, SeqNum isn, std
   opener.snd_max = isn + 1U + conversation.syn_payload[side];
   opener.window_shift_plus_1 = shift_plus_1;
   if (!syn) return;
-  note_sent(opener, UsStamp{segment.time_us - syn->age_us});
   if (syn->has_timestamps) {
     opener.flags |= kTimestamps;
     opener.ts_max = syn->ts_value;
@@ -172,7 +171,7 @@ void reuse_tuple(TcpConversation& conversation, unsigned direction, const Segmen
   conversation.last_us = old.last_us;
   if (proves_pending(old, direction, segment)) {
     const auto shift = static_cast<std::uint8_t>((old.flags & kPendingShift) >> kPendingShiftAt);
-    adopt_pending(conversation, direction ^ 1U, old.pending_isn, shift, segment,
+    adopt_pending(conversation, direction ^ 1U, old.pending_isn, shift,
                   cache.find(keys.peer, old.pending_isn, segment.time_us));
   }
 }

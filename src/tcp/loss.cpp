@@ -13,8 +13,9 @@ using namespace direction_flag;
 
 namespace {
 
-constexpr std::uint8_t kStrikes = 3;                  // as many segments outside the window move the window
-constexpr std::int32_t kKeepAliveIdleUs = 1'000'000;  // where no ACK says that nothing is outstanding
+constexpr std::uint8_t kStrikes = 3;                       // as many segments outside the window move the window
+constexpr std::int32_t kKeepAliveIdleUs = 1'000'000;       // where no ACK says that nothing is outstanding
+constexpr std::int32_t kLongestReorderUs = 1'000'000'000;  // a stamp knows no more
 constexpr std::int32_t kUnbelievable = 1 << 30;
 constexpr unsigned kDuplicateAcks = 3;  // RFC 5681 3.2
 
@@ -69,8 +70,9 @@ SegmentKind judge_probe(const Exchange& exchange, std::int32_t gap) noexcept {
   const Segment& segment = exchange.segment;
   const bool closed = zero_window(exchange.peer());
   if (gap == -1) {
-    const bool idle = sender.has(kUnaKnown) ? sender.una == sender.snd_max
-                                            : sender.has(kSent) && segment.now - sender.sent_at >= kKeepAliveIdleUs;
+    const bool idle = sender.has(kUnaKnown)
+                          ? sender.una == sender.snd_max
+                          : sender.has(kSent) && sender.sent_at.older_than(kKeepAliveIdleUs, segment.now);
     if (idle) return closed ? SegmentKind::probe : SegmentKind::keep_alive;
   }
   if (closed && sender.has(kUnaKnown) && (segment.seq == sender.una || gap == 0)) {
@@ -85,8 +87,9 @@ std::int32_t reorder_limit(const Exchange& exchange) noexcept {
   const std::uint32_t there = exchange.peer_cold()->rtt_floor_us;
   const std::uint64_t round_trip =
       here != 0 && there != 0 ? std::uint64_t{here} + there : exchange.cold->handshake_total_us;
-  if (round_trip != 0) return static_cast<std::int32_t>(std::min<std::uint64_t>(round_trip * 3 / 4, kLongSilenceUs));
-  return exchange.sender().duplicate_acks < kDuplicateAcks ? exchange.rules.reorder_us : 0;
+  if (round_trip != 0) return static_cast<std::int32_t>(std::min<std::uint64_t>(round_trip * 3 / 4, kLongestReorderUs));
+  // Duplicate ACKs say that it was missing behind the tap too: reordered at no age.
+  return exchange.sender().duplicate_acks < kDuplicateAcks ? exchange.rules.reorder_us : -kLongestReorderUs;
 }
 
 // Three quarters of the smallest full round trip: room for a first estimate that was too large.
@@ -96,7 +99,7 @@ bool reordered_by_time(const Exchange& exchange) noexcept {
   if (exchange.cold == nullptr) return false;
   const Hole* hole = first_hole_in(*exchange.sender_cold(), segment.seq, segment.end);
   const bool acknowledged_before = sender.has(kUnaKnown) && !segment.end.after(sender.una);
-  return hole != nullptr && !acknowledged_before && segment.now - hole->seen_at < reorder_limit(exchange);
+  return hole != nullptr && !acknowledged_before && !hole->seen_at.older_than(reorder_limit(exchange), segment.now);
 }
 
 SegmentKind place_new(const Exchange& exchange, std::int32_t gap) noexcept {

@@ -40,12 +40,18 @@ bool from_lower_end(const Packet& packet) noexcept {
 }
 
 // The 32-bit stamps of a conversation that rested for so long no longer tell their age.
-void rest_long(TcpConversation& conversation, const Segment& segment) noexcept {
+void rest_long(TcpConversation& conversation, TcpCold* cold, const Segment& segment) noexcept {
+  const UsStamp long_ago = segment.now - kLongAgoUs;
   for (TcpDirection& direction : conversation.direction) {
     direction.outstanding_count = 0;
     direction.timestamp_count = 0;
     std::fill(std::begin(direction.fingerprints), std::end(direction.fingerprints), 0U);
-    direction.sent_at = segment.now - kLongAgoUs;
+    direction.sent_at = long_ago;
+  }
+  if (cold == nullptr) return;
+  for (TcpColdDirection& direction : cold->direction) {
+    direction.synack_at = long_ago;
+    for (Hole& hole : direction.holes) hole.seen_at = long_ago;
   }
 }
 
@@ -108,11 +114,10 @@ TcpVerdict TcpMeter::observe(TcpConversation& conversation, unsigned direction, 
   Impl& impl = *impl_;
   TcpDirection& sender = conversation.direction[direction];
   const Segment segment = read_segment(packet, sender, impl.options);
-  const std::int64_t silent_us = segment.time_us - conversation.last_us;
-  if (silent_us >= kLongSilenceUs || silent_us <= -kLongSilenceUs) rest_long(conversation, segment);
-  conversation.last_us = segment.time_us;
-
   const Exchange exchange{impl.rules, conversation, impl.cold_of(conversation), direction, segment};
+  const std::int64_t silent_us = segment.time_us - conversation.last_us;
+  if (silent_us >= kLongSilenceUs || silent_us <= -kLongSilenceUs) rest_long(conversation, exchange.cold, segment);
+  conversation.last_us = segment.time_us;
   const bool copy = impl.rules.dedup && is_captured_copy(exchange, packet);
   sender.last_at = segment.now;
   if (copy) {

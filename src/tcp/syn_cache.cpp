@@ -166,13 +166,8 @@ std::optional<SynCache::Syn> SynCache::find(std::uint64_t key, SeqNum isn, std::
   const Place place = index_[index_place(key)];
   if (place == kNowhere) return std::nullopt;
   const Entry& entry = entries_[place];
-  const std::int64_t last = age(entry, now_us);
-  if (!(entry.isn == isn) || last > time_to_live_us_) return std::nullopt;
-  return Syn{last,
-             first_age(entry, now_us),
-             (entry.flags & kRepeated) != 0,
-             (entry.flags & kStampLast) != 0,
-             entry.ts_last,
+  if (!(entry.isn == isn) || age(entry, now_us) > time_to_live_us_) return std::nullopt;
+  return Syn{first_age(entry, now_us), (entry.flags & kRepeated) != 0, (entry.flags & kStampLast) != 0, entry.ts_last,
              entry.payload};
 }
 

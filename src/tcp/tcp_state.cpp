@@ -49,7 +49,6 @@ bool observe_new_ack(const Exchange& exchange, std::int32_t echo_us) noexcept {
   time_third_packet(exchange);
   peer.una = ack;
   peer.duplicate_acks = 0;
-  if (peer.has(kHeld) && !ack.before(peer.recover)) peer.flags &= ~kHeld;
   if (auto* cold = exchange.peer_cold(); cold != nullptr && cold->hole_count != 0) close_holes_below(*cold, ack);
   return true;
 }

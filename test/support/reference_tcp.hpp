@@ -180,7 +180,10 @@ class ReferenceTcp {
         s.waiting.clear();
         s.stamps.clear();
         s.prints.clear();
-        if (s.sent) s.sent = p.us - half_an_hour;
+        const Micros long_ago = p.us - (1 << 30);  // more than every limit
+        if (s.sent) s.sent = long_ago;
+        for (Gap& gap : s.gaps) gap.at = long_ago;
+        s.syn_ack_at = long_ago;
       }
     }
     newest_ = p.us;

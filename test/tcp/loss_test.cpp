@@ -68,3 +68,16 @@ TEST_CASE("what is filled or acknowledged is no hole any more") {
   CHECK(repeats_of_a(hole + "41 < 5001 2001 0 A 65000\n42 > 1001 5001 500 A 64000\n43 > 2001 5001 1000 A 64000\n",
                      strict()) == 1);
 }
+
+TEST_CASE("where the other way does not pass the tap, a keep-alive is one after a second without anything sent") {
+  const auto repeats = [](const std::string& before_probe, const std::string& probe_ms) {
+    const std::string begin = "0 > 1001 5001 100 A 64000 ts=100/7\n" + before_probe;
+    return run_script(begin + probe_ms + " > 1100 5001 1 A 64000 ts=900/7\n").back().fields[0].retransmit_count;
+  };
+  CHECK(repeats("", "999.999") == 1);
+  CHECK(repeats("", "1000") == 0);
+  CHECK(repeats("500 > 1001 5001 100 A 64000 ts=600/7\n", "1499.999") == 2);
+  CHECK(repeats("500 > 1001 5001 100 A 64000 ts=600/7\n", "1500") == 1);
+  CHECK(repeats("500 > 1001 5001 100 A 64000 ts=99/7\n", "1000") ==
+        1);  // sent before all that, so nothing new was sent
+}

@@ -38,10 +38,18 @@ std::vector<ConversationResult> reference(const std::vector<ScriptPacket>& packe
 }
 
 // The streams that the properties are tried on.
-std::vector<ScriptPacket> stream(std::uint64_t seed) {
+std::vector<ScriptPacket> two_way_stream(std::uint64_t seed) {
   if (seed % 3 == 0) return wild_stream(seed, 4 + seed % 60);
+  if (seed % 4 == 1) return bulk_stream(seed, 10 + seed % 150);
   const auto packets = parse_tcp_script(kTcpVectors[seed % kTcpVectors.size()].script);
   return seed < kTcpVectors.size() ? packets : mutated_stream(packets, seed);
+}
+
+// Every ninth as if the other way did not pass the tap.
+std::vector<ScriptPacket> stream(std::uint64_t seed) {
+  auto packets = two_way_stream(seed);
+  if (seed % 9 == 4) std::erase_if(packets, [](const ScriptPacket& p) { return p.direction == 1; });
+  return packets;
 }
 
 TcpSettings settings_for(std::uint64_t seed) {
@@ -246,6 +254,10 @@ TEST_CASE("fragments are no gap and no repeat, and the next whole segment is whe
   CHECK(result.packets[0] == 3);
   CHECK(result.fields[0].retransmit_count == 0);
   CHECK(result.fields[0].min_rtt_us == 20000);  // the hold of a gap would have taken this sample
+  conversation.feed_fragment(0);
+  conversation.feed(parse_tcp_script("120 > 2561 5001 100 A 64000 id=7\n 121 > 2661 5001 100 A 64000 id=8\n"));
+  CHECK(conversation.take().fields[0].retransmit_count ==
+        1);  // a repeat is one, whatever passed in fragments before it
 }
 
 TEST_CASE("rtt_side source gives each record the round trip of its source's side (W10)") {
@@ -263,6 +275,17 @@ TEST_CASE("after half an hour of silence nothing old is matched, however often 3
     static_cast<void>(conversation.take());
     conversation.feed(parse_tcp_script(std::string{later} + " < 5001 1101 0 A 65000\n"));
     CHECK(conversation.take().fields[0].max_rtt_us == 0);
+  }
+}
+
+TEST_CASE("a copy is recognised over any silence below half an hour, and forgotten with it") {
+  TcpSettings settings;
+  settings.dup_id_window = std::chrono::hours{1};
+  for (const auto& [ms, verdict] :
+       {std::pair{"1800039.999", TcpVerdict::duplicate}, std::pair{"1800040", TcpVerdict::counted}}) {
+    ConversationRun conversation{settings};
+    conversation.feed(parse_tcp_script("HS\n40 > 1001 5001 100 A 64000 id=9\n"));
+    CHECK(conversation.feed(parse_tcp_script(std::string{ms} + " > 1001 5001 100 A 64000 id=9\n").front()) == verdict);
   }
 }
 

@@ -71,8 +71,8 @@ inline std::vector<ScriptPacket> wild_stream(std::uint64_t seed, std::size_t cou
   std::vector<ScriptPacket> stream;
   for (std::int64_t us = 0; stream.size() < count;) {
     us += dice.chance(970) ? dice.one_of<std::int64_t>({0, 1, 40, 90, 1'000, 2'500, 10'000, 50'000, 200'000, 1'100'000})
-                           : dice.one_of<std::int64_t>(
-                                 {31'000'000, 61'000'000, -500, -200'000, 1'799'999'999, 1'800'000'000, 9'000'000'000});
+                           : dice.one_of<std::int64_t>({31'000'000, 61'000'000, -500, -200'000, 1'800'000'000,
+                                                        9'000'000'000, -9'000'000'000});
     ScriptPacket p = wild_packet(dice, stream.size(), isn);
     p.us = us;
     if (stamps && dice.chance(950)) {
@@ -86,6 +86,37 @@ inline std::vector<ScriptPacket> wild_stream(std::uint64_t seed, std::size_t cou
       stream.push_back(p);
       stream.back().us = us;
     }
+  }
+  return stream;
+}
+
+// A transfer with time stamps of a millisecond's tick: long enough for repeats and probes after every kind of pause,
+// with ACKs that are thinned and hit segment ends only sometimes.
+inline std::vector<ScriptPacket> bulk_stream(std::uint64_t seed, std::size_t count) {
+  Dice dice{seed};
+  std::uint32_t next[2] = {static_cast<std::uint32_t>(dice.next()), 0xFFFFFF00};
+  std::uint32_t echo[2] = {0, 0};
+  std::vector<ScriptPacket> stream;
+  for (std::int64_t us = 0; stream.size() < count;) {
+    us += dice.one_of<std::int64_t>({3, 20, 400, 1'000, 1'500, 7'000, 30'000, 950'000, 1'050'000});
+    if (dice.chance(5)) us += dice.one_of<std::int64_t>({59'999'990, 60'000'010, 1'800'000'000, 4'294'000'000});
+    ScriptPacket p;
+    p.us = us;
+    p.direction = dice.chance(400) ? 1 : 0;
+    p.flags = tcp_flag::kAck;
+    p.ip_id = static_cast<std::uint16_t>(1 + stream.size());
+    p.window = dice.chance(30) ? 0 : 500;
+    p.has_timestamps = true;
+    p.ts_value = static_cast<std::uint32_t>(us / 1000) + (p.direction == 0 ? 5'000'000 : 0);
+    p.ts_echo = echo[1 - p.direction];
+    p.seq = next[p.direction];
+    p.ack = next[1 - p.direction] - dice.one_of<std::uint32_t>({0, 0, 0, 1, 500, 1448});
+    if (dice.chance(p.direction == 0 ? 800 : 150)) p.payload = dice.one_of<std::uint32_t>({1, 500, 1448, 1448, 1448});
+    if (dice.chance(60)) p.seq -= dice.one_of<std::uint32_t>({1, 1, 500, 1448, 2896});
+    if (dice.chance(30)) p.seq += 1448;
+    if (static_cast<std::int32_t>(p.seq + p.payload - next[p.direction]) > 0) next[p.direction] = p.seq + p.payload;
+    if (dice.chance(800)) echo[p.direction] = p.ts_value;
+    stream.push_back(p);
   }
   return stream;
 }

@@ -23,3 +23,12 @@ TEST_CASE("stamps keep differences over the 32-bit wrap and below zero") {
   CHECK(UsStamp{-5} - UsStamp{5} == -10);
   CHECK(UsStamp{1'000} - (UsStamp{1'000} - 2'000U) == 2'000);
 }
+
+TEST_CASE("an old stamp stays old for 53 minutes, and a clock that steps back makes none old") {
+  constexpr std::int64_t minute = 60'000'000;
+  const UsStamp seen{minute};
+  CHECK(!seen.older_than(1'000'000, UsStamp{minute + 999'999}));
+  CHECK(seen.older_than(1'000'000, UsStamp{minute + 1'000'000}));
+  CHECK(seen.older_than(1'000'000, UsStamp{54 * minute}));
+  CHECK(!seen.older_than(1'000'000, UsStamp{-16 * minute}));
+}

@@ -31,7 +31,6 @@ class SynCache {
 
   // A remembered SYN, for those who saw it pass and did not know yet that it would matter.
   struct Syn {
-    std::int64_t age_us;        // of the last one
     std::int64_t first_age_us;  // of the first one
     bool repeated;
     bool has_timestamps;     // the last one

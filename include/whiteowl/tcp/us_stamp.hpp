@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A packet's time in whole microseconds, kept in 32 bits: a circle of 71.6 minutes.
-// Differences are right within 35.8 minutes; a conversation silent for 30 minutes forgets its stamps, so that no older
-// one is ever compared (meter.cpp).
+// Differences are right within 35.8 minutes; a conversation silent for 30 minutes forgets its stamps (meter.cpp).
+// What may lie behind for longer while the conversation goes on is asked by older_than(), which is right for 53.7
+// minutes and for a clock that went back by less than 17.9.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,11 @@ class UsStamp {
   }
   constexpr UsStamp operator-(std::uint32_t microseconds) const noexcept {
     return UsStamp{std::int64_t{value_} - std::int64_t{microseconds}};
+  }
+  // Whether `us`, less than 17 minutes, have gone by from here to `now`.
+  [[nodiscard]] constexpr bool older_than(std::int32_t us, UsStamp now) const noexcept {
+    const std::int32_t age = now - *this;
+    return age >= us || age < -(std::int32_t{1} << 30);
   }
 
  private:
