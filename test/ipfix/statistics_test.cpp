@@ -86,14 +86,15 @@ TEST_CASE("the reports carry the process's counters under the numbers of RFC 701
                                                         {167, 16},
                                                         {168, 17},
                                                         {160, 1'700'000'000'000}};
-  for (const auto& [id, value] : expected) {
+  for (const auto& entry : expected) {
+    const auto id = entry.first;
     CAPTURE(id);
     const auto* record = with_field(message, id);
     REQUIRE(record != nullptr);
     CHECK(record->scope_fields == 1);
     CHECK(record->fields[0].number() == 9);
     CHECK(record->fields[0].id == (id >= 166 || id == 160 ? 144 : 149));
-    CHECK(record->find(0, id)->number() == value);
+    CHECK(record->find(0, id)->number() == entry.second);
   }
   std::vector<std::string> names;
   for (const auto& record : message.records) {
