@@ -313,7 +313,7 @@ struct Meter::Impl {
     }
     note_closed(flow, conversation.state == TcpState::closed);
   }
-  // Without TCP metering a connection is closed by a reset or by a FIN of either side.
+  // Without TCP metering a connection is closed by a reset, or when a FIN of each side has passed.
   void observe_flags(const Work& item, std::uint32_t index) noexcept {
     Flow& flow = table.flow(index);
     if (item.packet.tcp == nullptr || item.packet.fragment) return;

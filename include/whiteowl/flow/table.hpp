@@ -55,7 +55,6 @@ struct alignas(64) Flow {
   FlowKey key;
   Timestamp born;      // first packet's stamp: with the key, the identity of the conversation
   std::uint32_t next;  // in the list of its wheel slot
-  std::uint32_t tag;   // as in the index
   std::uint8_t in_use;
   std::uint8_t scheduled;     // stands in the wheel
   std::uint8_t in_closed;     // stands in the queue of closed conversations
@@ -63,7 +62,6 @@ struct alignas(64) Flow {
   std::uint8_t closed;        // both FINs acknowledged, or reset
   std::uint8_t initiator;     // direction of the first packet
   std::uint8_t fins;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
-  std::uint8_t spare;
   alignas(64) FlowDirection first;
   alignas(64) FlowDirection second;
 
@@ -116,7 +114,6 @@ class FlowTable {
   [[nodiscard]] std::uint32_t insert(const FlowKey& key, std::uint64_t hash) noexcept {
     assert(!full());
     const std::uint32_t index = free_count_ > 0 ? free_[--free_count_] : fresh_++;
-    const std::uint32_t tag = tag_of(hash);
     std::uint32_t at = home(hash);
     unsigned room = 0;
     while ((room = buckets_[at].equal(0)) == 0) {
@@ -124,11 +121,10 @@ class FlowTable {
       at = (at + 1) & mask_;
     }
     const auto slot = static_cast<unsigned>(std::countr_zero(room));
-    buckets_[at].tag[slot] = tag;
+    buckets_[at].tag[slot] = tag_of(hash);
     buckets_[at].entry[slot] = index;
     Flow& flow = entries_[index];
     flow.key = key;
-    flow.tag = tag;
     flow.in_use = 1;
     ++size_;
     return index;
