@@ -13,19 +13,10 @@
 #include "whiteowl/packet/packet.hpp"
 #include "whiteowl/tcp/conversation.hpp"
 #include "whiteowl/tcp/counters.hpp"
+#include "whiteowl/tcp/fields.hpp"
 #include "whiteowl/tcp/settings.hpp"
 
 namespace whiteowl {
-
-// The six fields of one direction and one interval, in host order.  0 round-trip times: no sample.
-struct TcpFields {
-  std::uint32_t min_rtt_us = 0;
-  std::uint32_t max_rtt_us = 0;
-  std::uint32_t avg_rtt_us = 0;
-  std::uint32_t retransmit_count = 0;  // segments
-  std::uint16_t min_tcp_window = 0;    // octets as in the header, not scaled
-  std::uint16_t max_tcp_window = 0;
-};
 
 enum class TcpVerdict : std::uint8_t {
   counted,    // part of the conversation

@@ -12,8 +12,9 @@ enum class RttSide : std::uint8_t { destination, source };
 enum class RetransmitMode : std::uint8_t { seed, strict };
 
 struct TcpSettings {
-  bool track = true;                                      // export.track_tcp_performance
-  RttSide rtt_side = RttSide::destination;                // whose round trip a record of direction D carries
+  bool track = true;                        // export.track_tcp_performance
+  bool extended = false;                    // meters TcpExtendedFields too: some exported field asks for it
+  RttSide rtt_side = RttSide::destination;  // whose round trip a record of direction D carries
   RetransmitMode retransmit_mode = RetransmitMode::seed;  // strict leaves reordered segments out of retransmit_count
   bool ts_rtt = true;                                     // time-stamp echoes fill in when no ACK number hits
   std::uint32_t syn_cache_max = 100'000;                  // per process; a worker has its share
