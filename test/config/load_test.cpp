@@ -173,7 +173,8 @@ TEST_CASE("each mistake in a file is one line with its place") {
        "c.yaml:1:10: export.collector_prt: there is no such setting; did you mean export.collector_port?"},
       {"capture:\n  interface: [a, b, c]\nexport:\n  interface_index: [1, 2]\n",
        "c.yaml:4:20: export.interface_index: there are 2 numbers for 3 interfaces; give one for all, or one for each"},
-      {"export:\n  \"a\\nb\": 1\n", "c.yaml:2:3: export.a?b: there is no such setting; --print-config lists them all"},
+      {"export:\n  \"a\\nb\": 1\n",
+       "c.yaml:2:3: export.a\\nb: there is no such setting; --print-config lists them all"},
       {"a: &x [*x]\n", "c.yaml:1:1: a: there is no such block of settings; --print-config lists them all"},
   }};
   for (const auto& row : cases) {
