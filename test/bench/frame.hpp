@@ -38,11 +38,11 @@ struct TcpPart {
 };
 
 // One frame, built anew for each packet.  At most 128 octets exist; wire_octets() says how long it is on the wire.
-class Frame {
+class BuiltFrame {
  public:
   static constexpr std::uint32_t kKept = 128;
 
-  Frame() { octets_.fill(kFiller); }
+  BuiltFrame() { octets_.fill(kFiller); }
 
   void udp(const Endpoints& ends, std::uint16_t ip_id, std::uint32_t payload) {
     begin(ends, kUdp, 8, ip_id, payload);

@@ -30,7 +30,7 @@ constexpr std::uint64_t kBeginUs = 1'700'000'000'000'000;  // November 2023
 struct Numbers {
   std::uint64_t packets = 0, flows = 0, seed = 1;
   std::uint64_t stop = UINT64_MAX;  // write so many packets of the file, and no more
-  std::uint32_t snap = Frame::kKept;
+  std::uint32_t snap = BuiltFrame::kKept;
   std::string truth;
 };
 
@@ -57,10 +57,10 @@ class CaptureWriter {
     for (const std::uint32_t word : {0xA1B2C3D4U, 4U << 16U | 2U, 0U, 0U, snap_, 1U}) put(&word, sizeof(word));
   }
 
-  void put(std::uint64_t at_us, const Frame& frame) {
+  void put(std::uint64_t at_us, const BuiltFrame& frame) {
     const std::uint64_t stamp = kBeginUs + at_us;
     const std::uint32_t wire = frame.wire_octets();
-    const std::uint32_t kept = std::min({wire, snap_, Frame::kKept});
+    const std::uint32_t kept = std::min({wire, snap_, BuiltFrame::kKept});
     const std::uint32_t header[4] = {static_cast<std::uint32_t>(stamp / 1'000'000),
                                      static_cast<std::uint32_t>(stamp % 1'000'000), kept, wire};
     put(header, sizeof(header));
@@ -126,7 +126,7 @@ Facts of(const Seen& seen) { return {seen.conversations(), seen.records()}; }
 Facts write_udp(CaptureWriter& out, const Numbers& numbers) {
   Dice dice{numbers.seed};
   Seen seen{numbers.flows};
-  Frame frame;
+  BuiltFrame frame;
   for (std::uint64_t i = 0; i < numbers.packets && !out.full(); ++i) {
     const std::uint64_t flow = dice.below(numbers.flows);
     const std::uint64_t bits = scatter(flow + 1);
@@ -144,7 +144,7 @@ Facts write_udp(CaptureWriter& out, const Numbers& numbers) {
 
 Facts write_synflood(CaptureWriter& out, const Numbers& numbers) {
   Dice dice{numbers.seed};
-  Frame frame;
+  BuiltFrame frame;
   std::uint64_t i = 0;
   for (; i < numbers.packets && !out.full(); ++i) {
     // An odd factor permutes the 27 bits: no address comes twice.
@@ -186,13 +186,13 @@ Facts write_imix(CaptureWriter& out, const Numbers& numbers) {
   Dice dice{numbers.seed};
   Seen seen{numbers.flows};
   std::vector<std::uint32_t> next(numbers.flows * 2);  // sequence number of each direction
-  Frame frame;
+  BuiltFrame frame;
   for (std::uint64_t i = 0; i < numbers.packets && !out.full(); ++i) {
     const std::uint64_t flow = dice.below(numbers.flows);
     const unsigned back = dice.below(2);
     const Pair pair = imix_pair(flow);
     const Endpoints ends = back != 0 ? pair.ends.reversed() : pair.ends;
-    const std::uint32_t overhead = Frame::overhead(ends.v6, pair.protocol);
+    const std::uint32_t overhead = BuiltFrame::overhead(ends.v6, pair.protocol);
     const std::uint32_t payload = std::max(kSizes[dice.below(kSizes.size())], overhead) - overhead;
     const auto ip_id = static_cast<std::uint16_t>(i);
     if (pair.protocol == kUdp) {
@@ -437,7 +437,7 @@ Facts write_tcp(CaptureWriter& out, const Numbers& numbers) {
     return a.at_us != b.at_us ? a.at_us < b.at_us : a.order < b.order;
   });
   Seen seen{numbers.flows};
-  Frame frame;
+  BuiltFrame frame;
   for (const Segment& segment : segments) {
     if (out.full()) break;
     Endpoints ends = tcp_ends(segment.connection);
