@@ -214,6 +214,9 @@ class Adapted(Plain):
             s.causes.add("holes")  # may decide what is timed
             D.tx_us = p.t
             s.ts_put(D, p, False)
+        if kind.endswith("-fast") and D.rto_point is not None:  # section 3: "never both at once"
+            s.causes.add("recovery")
+            D.rto_point = None
         return kind
 
     def one_way_handshake(s, p, D):
