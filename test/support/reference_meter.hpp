@@ -74,7 +74,7 @@ class ReferenceMeter {
     record.end_reason = reason;
     unsigned initiator = c.initiator;
     if (tcp_settings_.track && record.protocol == 6) {
-      record.tcp = tcp_.take(c.tcp, d);
+      tcp_.take(c.tcp, d, record.end, record.tcp, record.tcp_extended);
       if (c.tcp.client != 0) initiator = c.tcp.client - 1U;
     }
     record.biflow_direction = initiator == d ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
