@@ -32,8 +32,8 @@ sys.path.insert(1, os.path.join(harness.HERE, "..", "system"))
 from probe import Neighbour, ip  # noqa: E402
 
 FLAT_OUT = 0
-RATES = (50_000, 100_000, 200_000, 500_000, FLAT_OUT)
-CASES = ((64, "udp", 1), (64, "udp", 2), (1000, "udp", 1), (1000, "udp", 2), (128, "tcp", 1))
+RATES = f"50000,100000,200000,500000,{FLAT_OUT}"
+CASES = "udp-64-1,udp-64-2,udp-1000-1,udp-1000-2,tcp-128-1"  # what, octets of a frame, workers
 NEAR = "near0"
 CORE_SHARE_MAX = 6.0  # per cent of a core at 500,000 packets a second
 RATIO_MAX = 3.0  # CPU a packet, of the walker's
@@ -90,6 +90,9 @@ class Bench:
         self.sink.close()
         self.neighbour.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def rates(self):
+        return [int(rate) for rate in self.options.rates.split(",")]
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -185,15 +188,16 @@ def split(runs):
 
 def rates_section(bench):
     rows = []
-    for octets, kind, workers in CASES:
-        for rate in RATES:
+    for case in bench.options.cases.split(","):
+        kind, octets, workers = re.fullmatch(r"(udp|tcp|syn)-(\d+)-(\d+)", case).groups()
+        for rate in bench.rates():
             walked, probed = [], []
             for _ in range(bench.options.pairs):
                 walked.append(bench.walker(workers, rate, octets, kind=kind))
                 probed.append(bench.probe(workers, rate, octets, kind=kind))
             ratio = median([mine.ns_each() / its.ns_each() for mine, its in zip(probed, walked)])
             share = median([run.core_percent() for run in probed])
-            rows.append((f"{kind.upper()}, {octets} octets, {workers} worker{'s' if workers > 1 else ''}",
+            rows.append((f"{kind.upper()}, {octets} octets, {workers} worker{'s' if workers != '1' else ''}",
                          rate_name(rate), f"{median([run.rate() for run in probed]):,.0f}", lost(walked), lost(probed),
                          split(walked), split(probed), f"{ratio:.1f}", f"{share:.1f} %"))
             judge(bench, rows[-1], rate, walked, probed, ratio, share)
@@ -283,7 +287,7 @@ def packet_socket_there():
 def peers_section(bench):
     rows = []
     names = [name for name in PEERS if shutil.which(name)]
-    for rate in RATES:
+    for rate in bench.rates():
         contenders = {"chompy-probe": lambda: bench.probe(1, rate)}
         for name in names:
             contenders[name] = lambda name=name: peer_run(bench, PEERS[name], rate)
@@ -425,6 +429,8 @@ def arguments():
     parser.add_argument("section", nargs="*", metavar="SECTION", help="rates, peers, pressure, path; none: all")
     parser.add_argument("--program", help="probe to measure")
     parser.add_argument("--tools", help="folder with the bench_* programs; build/release/test/bench if not given")
+    parser.add_argument("--rates", default=RATES, help="packets a second, 0 is flat out; %(default)s")
+    parser.add_argument("--cases", default=CASES, help="of the section rates: what-octets-workers; %(default)s")
     parser.add_argument("--seconds", type=float, default=2, help="of a burst")
     parser.add_argument("--pairs", type=int, default=5, help="of walker and probe")
     parser.add_argument("--peer-rounds", type=int, default=3)
