@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "whiteowl/base/error.hpp"
-#include "whiteowl/base/fd.hpp"
+#include "whiteowl/capture/loaded_program.hpp"
 #include "whiteowl/capture/steering.hpp"
 #include "whiteowl/packet/headers.hpp"
 
@@ -61,21 +61,33 @@ void set_classic_program(int fd, const FanoutPlan& plan) {
   if (::setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &given, sizeof given) != 0) refuse(plan, errno);
 }
 
+Fanout set_loaded_program(int fd, const FanoutPlan& plan, const LoadedProgram& loaded) {
+  const int program = loaded.fd.get();  // the group holds on to it
+  if (::setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof program) != 0) refuse(plan, errno);
+  return {Fanout::By::loaded_program, ""};
+}
+
 Fanout join_plain(int fd, const FanoutPlan& plan, std::uint32_t type, Fanout::By by) {
   if (const int error = try_to_join(fd, plan, type); error != 0) refuse(plan, error);
   return {by, ""};
 }
 
 Fanout join_steered(int fd, const FanoutPlan& plan) {
+  const LoadedProgram loaded = load_program(steering_program(as_deep_as(plan, kLoadedLimits), link_octets(plan.link)));
+  const auto join_loaded = [&] { return try_to_join(fd, plan, PACKET_FANOUT_EBPF); };
+  if (loaded.fd) {
+    const int error = join_loaded();
+    if (error == 0) return set_loaded_program(fd, plan, loaded);
+    if (error != EINVAL) refuse(plan, error);
+  }
   const int error = try_to_join(fd, plan, PACKET_FANOUT_CBPF);
   if (error == 0) {
     set_classic_program(fd, plan);
-    return {Fanout::By::classic_program, ""};
+    return {Fanout::By::classic_program, loaded.fd ? "as the group was when we came" : loaded.why_not};
   }
   if (error != EINVAL) refuse(plan, error);
   // A member that may load programs has given the group one, and the kernel applies it to all: it needs no other.
-  if (plan.shared && try_to_join(fd, plan, PACKET_FANOUT_EBPF) == 0)
-    return {Fanout::By::loaded_program, "of another member of the group"};
+  if (plan.shared && !loaded.fd && join_loaded() == 0) return {Fanout::By::loaded_program, "that of another member"};
   if (plan.shared) refuse(plan, error);
   // In a group of our own there is nobody to disagree with, so the kernel knows no such type.
   Fanout fanout = join_plain(fd, plan, PACKET_FANOUT_HASH, Fanout::By::hash);
