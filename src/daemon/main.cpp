@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/base/text.hpp"
 #include "whiteowl/capture/interfaces.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/config/load.hpp"

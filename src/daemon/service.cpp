@@ -14,7 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "whiteowl/daemon/logging.hpp"
+#include "whiteowl/base/text.hpp"
 
 namespace whiteowl {
 namespace {
