@@ -98,8 +98,6 @@ class Translator {
   }
   void context(std::size_t member) { put(BPF_LDX | BPF_MEM | BPF_W, kA, kPacket, static_cast<std::int16_t>(member)); }
 
-  // Offsets from SKF_NET_OFF are negative, as they are to a classic program.  These two calls reach pages, too, at
-  // least for arriving packets.
   void octets(unsigned size, std::uint32_t offset) {
     const std::uint32_t count = size == BPF_W ? 4 : size == BPF_H ? 2 : 1;
     put(BPF_ALU | BPF_MOV | BPF_X, BPF_REG_2, kX);
@@ -108,12 +106,7 @@ class Translator {
     put(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, kFrame);
     put(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, static_cast<std::uint32_t>(kLoadedAt));
     put(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, count);
-    put(BPF_JMP32 | BPF_JSLT | BPF_K, BPF_REG_2, 0, 2, 0);
     put(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes);
-    put(BPF_JMP | BPF_JA, 0, 0, 3);
-    put(BPF_ALU | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, static_cast<std::uint32_t>(-SKF_NET_OFF));
-    put(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_5, 0, 0, BPF_HDR_START_NET);
-    put(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes_relative);
     put(BPF_JMP | BPF_JNE | BPF_K, kResult);
     jump_to(finish_);
     put(BPF_LDX | BPF_MEM | size, kA, kFrame, kLoadedAt);
