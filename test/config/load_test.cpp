@@ -152,8 +152,8 @@ TEST_CASE("each mistake in a file is one line with its place") {
       {"capture:\n  promiscuous: 1\n", "c.yaml:2:16: capture.promiscuous: \"1\" is not true or false"},
       {"capture:\n  snap_len: 0x80\n", "c.yaml:2:13: capture.snap_len: \"0x80\" is not a whole number"},
       {"capture:\n  fanout_mode: hsah\n",
-       "c.yaml:2:16: capture.fanout_mode: \"hsah\" is not one of hash, cpu, queue_mapping, round_robin; did you mean "
-       "hash?"},
+       "c.yaml:2:16: capture.fanout_mode: \"hsah\" is not one of auto, hash, steer, cpu, queue_mapping, round_robin; "
+       "did you mean hash?"},
       {"capture:\n  bpf_filter: !tcp\n",
        "c.yaml:2:15: capture.bpf_filter: a value that begins with ! must stand in quotes"},
       {"export:\n  active_timeout: 60\n",
@@ -173,7 +173,8 @@ TEST_CASE("each mistake in a file is one line with its place") {
        "c.yaml:1:10: export.collector_prt: there is no such setting; did you mean export.collector_port?"},
       {"capture:\n  interface: [a, b, c]\nexport:\n  interface_index: [1, 2]\n",
        "c.yaml:4:20: export.interface_index: there are 2 numbers for 3 interfaces; give one for all, or one for each"},
-      {"export:\n  \"a\\nb\": 1\n", "c.yaml:2:3: export.a?b: there is no such setting; --print-config lists them all"},
+      {"export:\n  \"a\\nb\": 1\n",
+       "c.yaml:2:3: export.a\\nb: there is no such setting; --print-config lists them all"},
       {"a: &x [*x]\n", "c.yaml:1:1: a: there is no such block of settings; --print-config lists them all"},
   }};
   for (const auto& row : cases) {
