@@ -249,8 +249,8 @@ std::string instance_name(const std::vector<Given>& given) {
   if (found == nullptr) return {};
   const std::string& name = found->value;
   if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos)
-    throw StartError{ExitStatus::usage, "--instance: \"" + printable(name) +
-                                            "\" cannot name an instance; write the part behind the @ of its unit"};
+    throw StartError{ExitStatus::usage,
+                     "--instance: \"" + name + "\" cannot name an instance; write the part behind the @ of its unit"};
   return name;
 }
 
