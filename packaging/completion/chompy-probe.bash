@@ -18,6 +18,7 @@ _chompy_probe() {
     capture.workers=
     capture.fanout_group=
     capture.fanout_mode=
+    capture.defragment=
     capture.lock_filter=
     decode.tunnels=
     decode.max_tunnel_depth=
@@ -69,7 +70,8 @@ _chompy_probe() {
     capture.promiscuous) words='true false' ;;
     capture.workers) words='auto' ;;
     capture.fanout_group) words='auto' ;;
-    capture.fanout_mode) words='hash cpu queue_mapping round_robin' ;;
+    capture.fanout_mode) words='auto hash steer cpu queue_mapping round_robin' ;;
+    capture.defragment) words='true false' ;;
     capture.lock_filter) words='true false' ;;
     decode.tunnels) words='outer inner' ;;
     flow.vlan_key) words='true false' ;;
