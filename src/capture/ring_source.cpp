@@ -232,14 +232,18 @@ void Ring::map_ring(const std::string& interface) {
   }
 }
 
+void check_length(const std::vector<FilterInstruction>& program) {
+  if (program.size() <= BPF_MAXINSNS) return;
+  throw StartError{ExitStatus::configuration, "filter: is " + std::to_string(program.size()) +
+                                                  " instructions long, the kernel takes " +
+                                                  std::to_string(BPF_MAXINSNS) + ": make it simpler"};
+}
+
 void Ring::attach(const std::vector<FilterInstruction>& program) {
+  check_length(program);
   std::vector<sock_filter> code;
   code.reserve(program.size());
   for (const auto& from : program) code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
-  if (code.size() > BPF_MAXINSNS)
-    throw StartError{ExitStatus::configuration, "filter: is " + std::to_string(code.size()) +
-                                                    " instructions long, the kernel takes " +
-                                                    std::to_string(BPF_MAXINSNS) + ": make it simpler"};
   const sock_fprog attached{static_cast<unsigned short>(code.size()), code.data()};
   set(fd(), SOL_SOCKET, SO_ATTACH_FILTER, attached, "SO_ATTACH_FILTER");
 }
@@ -328,6 +332,18 @@ struct Leg {
     ring->release_block();
     holding = false;
   }
+  // A leg without a ring compiles the expression when its interface comes.
+  [[nodiscard]] bool follow_filter(const std::optional<FilterChange::Program>& change) noexcept {
+    program.reset();
+    if (!ring || !change || change->link != kind.link) return !ring;
+    try {
+      ring->attach(change->instructions);
+      program = change->instructions;
+    } catch (const std::exception&) {
+      return false;
+    }
+    return true;
+  }
   [[nodiscard]] const tpacket3_hdr& packet() const noexcept { return *reinterpret_cast<const tpacket3_hdr*>(next); }
   [[nodiscard]] Timestamp next_stamp() const noexcept { return stamp_of(packet()); }
   static Timestamp stamp_of(const tpacket3_hdr& packet) noexcept {
@@ -345,6 +361,23 @@ RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings, std:
   while (block > smallest && share / block < kWantedBlocks) block /= 2;
   const std::uint64_t most = std::uint64_t{1} << 20U;
   return {block, static_cast<std::uint32_t>(std::clamp<std::uint64_t>(share / block, kFewestBlocks, most))};
+}
+
+FilterChange compile_filter(const CaptureSettings& settings, const std::string& expression) {
+  FilterChange change{.expression = expression, .programs = {}};
+  const UniqueFd control = open_packet_socket();
+  for (const std::string& name : settings.interfaces) {
+    auto& program = change.programs.emplace_back();
+    if (!is_up(control.get(), name)) {
+      if (const std::string mistake = check_filter(expression, {}); !mistake.empty())
+        throw StartError{ExitStatus::configuration, mistake};
+      continue;
+    }
+    const LinkType link = link_kind(control.get(), name).link;
+    program = {link, CompiledFilter::for_interface(expression, name, link, settings.snap_len).program()};
+    check_length(program->instructions);
+  }
+  return change;
 }
 
 struct RingSource::Impl {
@@ -717,22 +750,14 @@ RingSource::~RingSource() = default;
 
 const CaptureCounters& RingSource::counters() const noexcept { return impl_->counters; }
 
-void RingSource::set_filter(const std::string& expression) {
+bool RingSource::set_filter(const FilterChange& change) noexcept {
   Impl& s = *impl_;
-  if (s.settings.lock_filter)
-    throw StartError{ExitStatus::failure, "bpf_filter: capture.lock_filter forbids another filter until a restart"};
-  if (const std::string mistake = check_filter(expression, {}); !mistake.empty())
-    throw StartError{ExitStatus::configuration, mistake};
-  std::vector<std::vector<FilterInstruction>> programs;
-  for (const Leg& leg : s.legs)
-    programs.push_back(leg.ring ? s.compile(leg, expression) : std::vector<FilterInstruction>{});
-  for (std::size_t i = 0; i < s.legs.size(); ++i) {
-    Leg& leg = s.legs[i];
-    if (leg.ring) leg.ring->attach(programs[i]);
-    leg.program.reset();
-    if (leg.ring) leg.program = std::move(programs[i]);
-  }
-  s.settings.bpf_filter = expression;
+  if (change.expression == s.settings.bpf_filter) return true;
+  if (s.settings.lock_filter) return false;
+  bool taken = true;
+  for (std::size_t i = 0; i < s.legs.size(); ++i) taken = s.legs[i].follow_filter(change.programs[i]) && taken;
+  s.settings.bpf_filter = change.expression;
+  return taken;
 }
 
 std::size_t RingSource::ring_octets() const noexcept { return impl_->geometry.octets() * impl_->legs.size(); }

@@ -82,6 +82,8 @@ std::string one_line(std::string_view text) {
   return result;
 }
 
+void set_log_level(LogLevel level) { spdlog::set_level(as_spdlog(level)); }
+
 void set_up_logging(LogLevel level, LogStyle style) {
   auto logger =
       std::make_shared<spdlog::logger>("chompy-probe", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <new>
 #include <span>
 #include <string>
@@ -20,6 +21,7 @@
 #include "whiteowl/config/reference.hpp"
 #include "whiteowl/daemon/logging.hpp"
 #include "whiteowl/daemon/probe.hpp"
+#include "whiteowl/daemon/reload.hpp"
 #include "whiteowl/daemon/service.hpp"
 
 namespace whiteowl {
@@ -68,7 +70,7 @@ bool is_pipe_or_terminal(int fd) {
   return ::lseek(fd, 0, SEEK_CUR) < 0 && ::poll(&watched, 1, 0) >= 0 && (watched.revents & POLLNVAL) == 0;
 }
 
-ExitStatus capture(Invocation invocation) {
+ExitStatus capture(Invocation invocation, std::span<const char* const> arguments) {
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
   const auto fanout_id =
@@ -87,13 +89,15 @@ ExitStatus capture(Invocation invocation) {
   for (const auto& name : config.capture.interfaces) {
     if (live) subject += (subject.empty() ? "" : ", ") + name;
   }
+  Reloader reloader{{arguments.begin(), arguments.end()}, config, probe};
   return serve(probe, signals,
                {.statistics_interval = config.log.statistics_interval,
                 .run_for = invocation.duration,
                 .watch_output = only_to_stdout && is_pipe_or_terminal(STDOUT_FILENO),
                 .quiet = quiet,
                 .subject = subject,
-                .counters_file = invocation.counters_file});
+                .counters_file = invocation.counters_file,
+                .reload = live ? [&reloader] { return reloader.reload(); } : std::function<LogSettings()>{}});
 }
 
 ExitStatus run(std::span<const char* const> arguments) {
@@ -108,7 +112,7 @@ ExitStatus run(std::span<const char* const> arguments) {
       break;
   }
   set_up_logging(invocation.config.log.level, to_journal(STDERR_FILENO) ? LogStyle::journal : LogStyle::dated);
-  return capture(std::move(invocation));
+  return capture(std::move(invocation), arguments);
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "whiteowl/capture/filter.hpp"  // check_filter() for those who know only this header
 #include "whiteowl/capture/settings.hpp"
@@ -24,6 +26,18 @@ struct RingGeometry {
 [[nodiscard]] RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings,
                                          std::uint32_t snap_len) noexcept;
 
+// A filter for the interfaces of a capture, in their order, compiled where that needs no capturing thread.
+struct FilterChange {
+  struct Program {
+    LinkType link;
+    std::vector<FilterInstruction> instructions;
+  };
+  std::string expression;
+  std::vector<std::optional<Program>> programs;  // none: the interface is not there and gets its program when it comes
+};
+// Throws StartError: 78 for an expression that does not compile or is too long for the kernel.
+[[nodiscard]] FilterChange compile_filter(const CaptureSettings& settings, const std::string& expression);
+
 class RingSource final : public PacketSource {
  public:
   // Ring number `worker` of each interface, `workers` rings on each in all, joined in one fanout group per interface.
@@ -36,8 +50,9 @@ class RingSource final : public PacketSource {
   [[nodiscard]] const FrameBatch& read() noexcept override;
   [[nodiscard]] const CaptureCounters& counters() const noexcept override;
   void refresh_counters() noexcept override;
-  // Thread of read(): another filter from now on; the old one stays if it throws (StartError 78, or 1 when locked).
-  void set_filter(const std::string& expression);
+  // Thread of read(): another filter from now on.  False when the kernel did not take it on some interface (no memory,
+  // or locked): the old one stays there.
+  [[nodiscard]] bool set_filter(const FilterChange& change) noexcept;
   [[nodiscard]] std::size_t ring_octets() const noexcept;
   // Any thread: the next read() returns soon, with `end` once what the ring held at this moment has been delivered.
   void stop() noexcept;
