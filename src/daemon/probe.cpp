@@ -26,8 +26,12 @@ Input open_file(const Invocation& invocation) {
       .ring_octets = 0};
 }
 
-Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id) {
-  auto source = std::make_unique<RingSource>(settings, worker, workers, fanout_id);
+Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id,
+                RingHeritage& heritage) {
+  std::vector<UniqueFd> inherited;
+  if (worker < heritage.inherited.sockets.size()) inherited = std::move(heritage.inherited.sockets[worker]);
+  auto source =
+      std::make_unique<RingSource>(settings, worker, workers, fanout_id, heritage.store, std::move(inherited));
   RingSource* ring = source.get();
   return {.source = std::move(source),
           .stop = [ring] { ring->stop(); },
@@ -80,7 +84,7 @@ std::uint32_t worker_count(const CaptureSettings& settings) {
   return std::clamp(static_cast<std::uint32_t>(processors), 1U, kMostAutomaticWorkers);
 }
 
-std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id) {
+std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage) {
   std::vector<Input> inputs;
   if (!invocation.read_file.empty()) {
     inputs.push_back(open_file(invocation));
@@ -88,7 +92,7 @@ std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanou
   }
   const auto workers = worker_count(invocation.config.capture);
   for (std::uint32_t i = 0; i < workers; ++i)
-    inputs.push_back(open_ring(invocation.config.capture, i, workers, fanout_id));
+    inputs.push_back(open_ring(invocation.config.capture, i, workers, fanout_id, heritage));
   return inputs;
 }
 

@@ -5,6 +5,7 @@ import array
 import os
 import socket
 import sys
+import threading
 
 import probe
 
@@ -28,13 +29,17 @@ class Manager:
         self.path = case.path("notify")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
-        self.socket.setblocking(False)
         self.store = []  # (name, descriptor)
-        self.messages = []
+        self.messages = []  # each a dictionary
         self.removed = []
+        # All the time: the socket holds a few datagrams only, and a program whose manager is deaf waits.
+        self.listener = threading.Thread(target=self.listen)
+        self.listener.start()
         case.addCleanup(self.close)
 
     def close(self):
+        self.socket.sendto(b"END=1", self.path)
+        self.listener.join()
         self.forget(lambda name: True)
         self.socket.close()
 
@@ -45,7 +50,6 @@ class Manager:
 
     def start(self, *arguments, watchdog=None):
         """The program with what the store holds."""
-        self.listen()
         names = [name for name, _ in self.store]
         fds = [fd for _, fd in self.store]
         env = {"NOTIFY_SOCKET": self.path}
@@ -58,30 +62,28 @@ class Manager:
         return probe.Running(self.case, *arguments, prefix=prefix, env=env, pass_fds=fds)
 
     def listen(self):
-        """Takes what was said since; returns all messages so far, each a dictionary."""
         while True:
-            try:
-                data, ancillary, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(64 * 4))
-            except BlockingIOError:
-                return self.messages
+            data, ancillary, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(64 * 4))
             fds = array.array("i")
             for level, kind, content in ancillary:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                     fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
             message = dict(line.partition("=")[::2] for line in data.decode().splitlines())
-            self.messages.append(message)
+            if "END" in message:
+                return
             if message.get("FDSTORE") == "1":
                 assert message["FDPOLL"] == "0", message
                 self.store += [(message["FDNAME"], fd) for fd in fds]
-                continue
+                fds = ()
             if message.get("FDSTOREREMOVE") == "1":
                 self.removed.append(message["FDNAME"])
                 self.forget(lambda name, gone=message["FDNAME"]: name == gone)
             for fd in fds:  # of a barrier: closing it is the answer
                 os.close(fd)
+            self.messages.append(message)
 
     def count(self, key, value="1"):
-        return sum(1 for message in self.listen() if message.get(key) == value)
+        return sum(1 for message in list(self.messages) if message.get(key) == value)
 
     def wait(self, key, count=1, value="1"):
         probe.wait_for(f"{key}={value}", lambda: self.count(key, value) >= count)

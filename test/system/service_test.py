@@ -100,10 +100,10 @@ class Watchdog(Service):
         running = self.start(watchdog=1)
         self.manager.wait("WATCHDOG", 3)
         self.stop(running)
-        states = [key for m in self.manager.listen() for key in m if key in ("READY", "STOPPING")]
+        states = [key for m in self.manager.messages for key in m if key in ("READY", "STOPPING")]
         self.assertEqual(states[0], "READY")
         self.assertIn("STOPPING", states)
-        self.assertIn("Capturing from near0", self.manager.messages[0]["STATUS"])
+        self.assertIn("Capturing from near0", next(m["STATUS"] for m in self.manager.messages if "READY" in m))
 
     def test_an_interface_that_is_not_there_yet_is_waited_for_and_said_in_the_status(self):
         self.write("capture:\n  interface: later0\n")
@@ -115,7 +115,7 @@ class Watchdog(Service):
             probe.ip("link", "set", name, "up")
         probe.wait_for(
             "the status is another",
-            lambda: any("waiting" not in m.get("STATUS", "waiting") for m in self.manager.listen()),
+            lambda: any("waiting" not in m.get("STATUS", "waiting") for m in self.manager.messages),
         )
         self.stop(running)
 
@@ -240,6 +240,98 @@ class Reload(Service):
         _, counters = self.stop(running)
         self.assertEqual(counters["packets_received"], 20000)
         self.assertEqual(counters["packets_in_records_sent"], 20000)
+
+
+class Restart(Service):
+    BASE = "capture:\n  interface: near0\n  workers: 2\n  buffer_size_mb: 16\n  bpf_filter: udp dst port 7000\n"
+
+    def run_under_traffic(self, packets, end, times):
+        """Sends while the program is ended and started again; packets received by all of them together."""
+        running, received = self.start(), 0
+        thread = threading.Thread(target=send_udp, args=(packets,))
+        thread.start()
+        for _ in range(times):
+            select.select([], [], [], 0.4)
+            received += end(running)
+            select.select([], [], [], 0.1)  # RestartSec
+            running = self.start()
+            self.assertIn("near0: going on with the rings of the process before", running.text())
+        thread.join()
+        _, counters = self.stop(running)
+        self.assertEqual(counters["packets_dropped"], 0)
+        return received + counters["packets_received"]
+
+    def test_restarts_under_traffic_count_every_packet_once(self):
+        self.write(self.BASE)
+        total = self.run_under_traffic(20000, lambda running: self.stop(running)[1]["packets_received"], 3)
+        self.assertEqual(total, 20000)
+        self.assertEqual(len(self.manager.store), 2)
+        self.assertEqual(self.manager.removed, [])
+
+    def test_the_ring_of_a_killed_process_is_read_on(self):
+        collector = Collector(self)
+        self.write(
+            self.BASE
+            + "export:\n  inactive_timeout: 100ms\n  collector_ip: 127.0.0.1\n"
+            + f"  collector_port: {collector.port}\n"
+        )
+        running = self.start()
+        send_udp(3000)
+        probe.wait_for("the first are exported", lambda: collector.flows(7000) == 3000)
+        running.process.kill()
+        running.process.wait()
+        send_udp(2500)
+        # Another process is another session from another port.
+        collector.reader.sequence.clear()
+        running = self.start()
+        send_udp(1500)
+        self.stop(running)
+        self.assertEqual(collector.flows(7000), 7000)
+        self.assertEqual(running.text().count("going on with the rings"), 1)
+
+    def test_what_a_reload_changed_is_no_reason_for_new_rings(self):
+        self.write(self.BASE)
+        running = self.start()
+        self.write(self.BASE.replace("7000", "7001"))
+        self.reload(running)
+        self.stop(running)
+        send_udp(10, 7000)
+        send_udp(20, 7001)
+        running = self.start()
+        _, counters = self.stop(running)
+        self.assertEqual(counters["packets_received"], 20)
+
+    def test_rings_that_do_not_fit_are_given_back_and_made_anew(self):
+        for change, remark in (
+            (("dst port 7000", "dst port 7001"), "bpf_filter or snap_len changed"),
+            (("buffer_size_mb: 16", "buffer_size_mb: 8"), "of another size, number or kind"),
+            (("workers: 2", "workers: 1"), "of another size, number or kind"),
+            (("workers: 2", "workers: 2\n  fanout_group: 99"), "fanout_group changed"),
+        ):
+            with self.subTest(remark):
+                self.write(self.BASE)
+                self.stop(self.start())
+                text = self.BASE.replace(*change)
+                self.write(text)
+                running = self.start()
+                self.assertIn(remark, running.text())
+                workers = 1 if "workers: 1" in text else 2
+                self.assertEqual(len(self.manager.store), workers)
+                self.assertEqual(probe.packet_sockets("near0"), workers, "nobody holds the old ones")
+                send_udp(300, 7001 if "7001" in text else 7000)
+                _, counters = self.stop(running)
+                self.assertEqual(counters["packets_received"], 300)
+                self.manager.forget(lambda name: True)
+
+    def test_a_descriptor_of_somebody_else_is_given_back(self):
+        self.write(self.BASE)
+        strange = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.store.append(("strange", strange.detach()))
+        running = self.start()
+        self.assertEqual(self.manager.removed, ["strange"])
+        send_udp(100)
+        _, counters = self.stop(running)
+        self.assertEqual(counters["packets_received"], 100)
 
 
 class Collector:

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "whiteowl/base/fd.hpp"
 #include "whiteowl/capture/filter.hpp"  // check_filter() for those who know only this header
 #include "whiteowl/capture/settings.hpp"
 #include "whiteowl/capture/source.hpp"
@@ -25,6 +27,20 @@ struct RingGeometry {
 // never fewer than four nor too small for a frame of `snap_len`: a tiny total is exceeded then.
 [[nodiscard]] RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings,
                                          std::uint32_t snap_len) noexcept;
+// Of each ring when there are `workers` on each of the interfaces.
+[[nodiscard]] RingGeometry ring_geometry(const CaptureSettings& settings, std::uint32_t workers) noexcept;
+
+// The group of interface number `interface` of those that share the id `first`: a group belongs to one interface.
+[[nodiscard]] constexpr std::uint16_t fanout_id_of(std::uint16_t first, std::size_t interface) noexcept {
+  return static_cast<std::uint16_t>((first - 1U + interface) % 0xFFFFU + 1U);
+}
+
+// Who is told of rings that are made and given up, so that he may keep their sockets for the next process.  Called on
+// the thread that does it.
+struct RingStore {
+  std::function<void(const std::string& name, int fd)> keep = {};
+  std::function<void(const std::string& name)> forget = {};
+};
 
 // A filter for the interfaces of a capture, in their order, compiled where that needs no capturing thread.
 struct FilterChange {
@@ -43,8 +59,10 @@ class RingSource final : public PacketSource {
   // Ring number `worker` of each interface, `workers` rings on each in all, joined in one fanout group per interface.
   // Throws StartError: 1 for an interface that does not exist (naming the nearest) unless it is to be waited for, 77
   // without CAP_NET_RAW, 78 for a filter that does not compile.  `fanout_id` is the group's id (1..65535); interface n
-  // takes the id n further, as a group belongs to one interface.
-  RingSource(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id);
+  // takes the id n further.  `inherited` are sockets of inherit_rings(), one for each interface or none at all: where
+  // there is one, its ring is read on.
+  RingSource(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id,
+             RingStore store = {}, std::vector<UniqueFd> inherited = {});
   ~RingSource() override;
   // Frames of one block of one ring.  Their wire octets leave out a VLAN tag that the kernel stripped.
   [[nodiscard]] const FrameBatch& read() noexcept override;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "whiteowl/base/fd.hpp"
+#include "whiteowl/capture/kept_rings.hpp"
 #include "whiteowl/config/load.hpp"
 #include "whiteowl/daemon/counters.hpp"
 #include "whiteowl/daemon/export_loop.hpp"
@@ -32,8 +33,15 @@ inline constexpr Duration kStopPatience = std::chrono::seconds{5};
 // Four rings carry what a 10 Gbit/s interface can deliver; beyond that each costs memory and splits the table further.
 [[nodiscard]] std::uint32_t worker_count(const CaptureSettings& settings);
 
+// Where the sockets of rings go and come from over a restart.
+struct RingHeritage {
+  RingStore store{};
+  Inheritance inherited{};
+};
+
 // The sources that the invocation names, one for each worker.  Throws StartError.
-[[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id);
+[[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
+                                             RingHeritage heritage = {});
 
 // Construction, stop() and the reports: main thread.
 class Probe {
