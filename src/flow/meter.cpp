@@ -97,6 +97,13 @@ struct Meter::Impl {
 
   // ---- export
 
+  // Until when the record speaks, by the packets' stamps: a timeout cuts what goes on at its deadline, whoever looks
+  // when; other reasons end it with its last packet, or where the capture ends.
+  [[nodiscard]] Timestamp cut_of(const FlowDirection& way, FlowEndReason reason) const noexcept {
+    const bool timeout = reason == FlowEndReason::active_timeout || reason == FlowEndReason::idle_timeout;
+    if (timeout) return way.end + (deadline(way).at - way.seen);
+    return reason == FlowEndReason::forced_end ? way.end + (clock.now() - way.seen) : way.end;
+  }
   void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason) noexcept {
     Flow& flow = table.flow(index);
     FlowDirection& way = flow.way(direction);
@@ -125,7 +132,7 @@ struct Meter::Impl {
     record.end_reason = reason;
     record.biflow_direction =
         initiator_of(index) == direction ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
-    if (metered_tcp(flow)) record.tcp = tcp.take(table.tcp(index), direction);
+    if (metered_tcp(flow)) tcp.take(table.tcp(index), direction, cut_of(way, reason), record.tcp, record.tcp_extended);
     packets_in_table -= way.packets;
     way.packets = 0;
     way.octets = 0;

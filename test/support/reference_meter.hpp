@@ -74,7 +74,7 @@ class ReferenceMeter {
     FlowRecord record = *c.way[d].record;
     record.end_reason = reason;
     if (tcp_settings_.track && record.protocol == 6) {
-      record.tcp = tcp_.take(c.tcp, d);
+      tcp_.take(c.tcp, d, record.end, record.tcp, record.tcp_extended);
       if (c.tcp.client != 0 && !c.told) c.initiator = c.tcp.client - 1U;
     }
     c.told = true;
