@@ -96,12 +96,10 @@ void extend_segment(const Observed& observed) noexcept {
   observe_window(observed);
 }
 
-void rest_stamps(const TcpConversation& conversation, TcpCold& cold, UsStamp long_ago) noexcept {
-  for (unsigned side = 0; side < 2; ++side) {
-    TcpColdDirection& more = cold.direction[side];
+void rest_stamps(TcpCold& cold, UsStamp long_ago) noexcept {
+  for (TcpColdDirection& more : cold.direction) {
     more.acked_at = long_ago;
     for (Hole& hole : more.holes) hole.seen_at = long_ago;
-    if (!conversation.direction[side].has(kHandshakeTimed)) more.handshake = long_ago.value();
   }
 }
 

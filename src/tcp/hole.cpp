@@ -24,21 +24,21 @@ const Hole* first_hole_in(const TcpColdDirection& direction, SeqNum seq, SeqNum 
 }
 
 std::uint32_t fill_holes(TcpColdDirection& direction, SeqNum seq, SeqNum end) noexcept {
-  if (first_hole_in(direction, seq, end) == nullptr) return 0;
   std::array<Hole, TcpColdDirection::kHoles> before{};
   const auto* last = std::copy(direction.holes, direction.holes + direction.hole_count, before.begin());
-  const auto touched = [&](const Hole& hole) { return end.after(hole.left) && hole.right.after(seq); };
+  const auto from = [&](const Hole& hole) { return hole.left.after(seq) ? hole.left : seq; };
+  const auto to = [&](const Hole& hole) { return hole.right.before(end) ? hole.right : end; };
   direction.hole_count = 0;
   for (const Hole* hole = before.data(); hole != last; ++hole)
-    if (!touched(*hole)) add_hole(direction, *hole);
+    if (!to(*hole).after(from(*hole))) add_hole(direction, *hole);
   std::uint32_t filled = 0;
   for (const Hole* hole = before.data(); hole != last; ++hole) {
-    if (!touched(*hole)) continue;
-    const SeqNum from = hole->left.after(seq) ? hole->left : seq;
-    const SeqNum to = end.after(hole->right) ? hole->right : end;
-    filled += static_cast<std::uint32_t>(to - from);
-    if (from.after(hole->left)) add_hole(direction, {hole->left, from, hole->seen_at});
-    if (hole->right.after(to)) add_hole(direction, {to, hole->right, hole->seen_at});
+    const SeqNum left = from(*hole);
+    const SeqNum right = to(*hole);
+    if (!right.after(left)) continue;
+    filled += static_cast<std::uint32_t>(right - left);
+    if (left.after(hole->left)) add_hole(direction, {hole->left, left, hole->seen_at});
+    if (hole->right.after(right)) add_hole(direction, {right, hole->right, hole->seen_at});
   }
   return filled;
 }

@@ -50,8 +50,10 @@ void rest_long(TcpConversation& conversation, TcpCold* cold, const Segment& segm
     direction.timestamp_count = 0;
     std::fill(std::begin(direction.fingerprints), std::end(direction.fingerprints), 0U);
     direction.sent_at = long_ago;
+    if (direction.has(direction_flag::kSynAckOnce))
+      direction.flags |= direction_flag::kSynAckAgain;  // not timed any more
   }
-  if (cold != nullptr) rest_stamps(conversation, *cold, long_ago);
+  if (cold != nullptr) rest_stamps(*cold, long_ago);
 }
 
 }  // namespace

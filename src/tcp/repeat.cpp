@@ -92,7 +92,7 @@ void observe_below(const Observed& observed) noexcept {
   const std::int32_t beyond = segment.end - observed.before.snd_max;
   const std::uint32_t tail = beyond > 0 ? static_cast<std::uint32_t>(beyond) : 0U;
   const Below below = judge(observed);
-  const std::uint32_t filled = fill_holes(cold, segment.seq, segment.end);
+  const std::uint32_t filled = cold.hole_count != 0 ? fill_holes(cold, segment.seq, segment.end) : 0;
   cold.unique_octets.count(std::min(segment.payload, filled + tail));
   if (below.reordered) {
     count(cold.out_of_order_count);

@@ -17,7 +17,7 @@ void extend_syn(const Observed& observed, SynMeaning meaning) noexcept;
 // A segment that observe_segment() took.
 void extend_segment(const Observed& observed) noexcept;
 // The conversation rested for so long that 32-bit stamps no longer tell their age: all lie `long_ago` now.
-void rest_stamps(const TcpConversation& conversation, TcpCold& cold, UsStamp long_ago) noexcept;
+void rest_stamps(TcpCold& cold, UsStamp long_ago) noexcept;
 
 // The interval's figures of `direction`, taken at `cut_us` (microseconds since 1970); a new interval begins there.
 // `timed`: the direction whose round-trip times the record carries.  Call before the six fields are taken.
