@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/base/text.hpp"
 #include "whiteowl/capture/interfaces.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/config/load.hpp"
@@ -76,12 +77,14 @@ ExitStatus capture(Invocation invocation) {
   config.capture.wait_for_interface = under_systemd();
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
   auto inputs = open_inputs(invocation, fanout_id);
+  const std::string sharing = inputs.front().sharing;
   SignalInbox signals;
   Probe probe{config, std::move(inputs), live ? InputKind::live : InputKind::file};
 
   const bool only_to_stdout = config.exporter.output != StandardOutput::none && config.exporter.collectors.empty();
   const bool quiet = !live && config.exporter.output == StandardOutput::table;
-  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}", start_line(invocation, probe, fanout_id));
+  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}",
+              start_line(invocation, probe, fanout_id, sharing));
   if (live) warn_of_merged_packets(config.capture);
   std::string subject = live ? "" : invocation.read_file;
   for (const auto& name : config.capture.interfaces) {

@@ -28,7 +28,10 @@ Input open_file(const Invocation& invocation) {
 Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id) {
   auto source = std::make_unique<RingSource>(settings, worker, workers, fanout_id);
   RingSource* ring = source.get();
-  return {.source = std::move(source), .stop = [ring] { ring->stop(); }, .ring_octets = ring->ring_octets()};
+  return {.source = std::move(source),
+          .stop = [ring] { ring->stop(); },
+          .ring_octets = ring->ring_octets(),
+          .sharing = ring->sharing()};
 }
 
 std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vector<Input> inputs, InputKind kind) {
@@ -67,9 +70,11 @@ std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanou
     inputs.push_back(open_file(invocation));
     return inputs;
   }
-  const auto workers = worker_count(invocation.config.capture);
-  for (std::uint32_t i = 0; i < workers; ++i)
-    inputs.push_back(open_ring(invocation.config.capture, i, workers, fanout_id));
+  CaptureSettings settings = invocation.config.capture;
+  const auto& decode = invocation.config.decode;
+  settings.tunnel_depth = decode.inner ? decode.max_tunnel_depth : 0;
+  const auto workers = worker_count(settings);
+  for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id));
   return inputs;
 }
 

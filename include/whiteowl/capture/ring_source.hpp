@@ -39,6 +39,8 @@ class RingSource final : public PacketSource {
   // Thread of read(): another filter from now on; the old one stays if it throws (StartError 78, or 1 when locked).
   void set_filter(const std::string& expression);
   [[nodiscard]] std::size_t ring_octets() const noexcept;
+  // By what the kernel shares the packets out, for people; empty if this ring gets all.
+  [[nodiscard]] std::string sharing() const;
   // Any thread: the next read() returns soon, with `end` once what the ring held at this moment has been delivered.
   void stop() noexcept;
 
