@@ -303,7 +303,7 @@ def peers_section(bench):
                          lost(its) if known else "not known", f"{each:,.0f}",
                          f"{median([run.core_percent() for run in its]):.1f} %"))
     print(f"## Live, beside other probes\n\n64 octets, 1,000 UDP flows, {bench.options.seconds:g} s, medians of "
-          f"{bench.options.peer_rounds} rounds; lost is what is missing in what the program itself says that it counted\n")
+          f"{bench.options.peer_rounds} rounds; lost is what is missing in what the program says that it counted\n")
     print_table(("", "offered packets/s", "sent packets/s", "lost", "CPU ns a packet counted", "of one core"), rows)
 
 
