@@ -12,7 +12,7 @@ if [ -z "${BENCH_WORK:-}" ]; then trap 'rm -rf "$work"' EXIT; fi
 files=() live=(--pin)
 if [ "${1:-}" = --quick ]; then
   files+=(--rounds 3 --slow-rounds 1)
-  live+=(--pairs 3 --seconds 1 --peer-rounds 1 --rates 50000,200000,500000,0)
+  live+=(--pairs 3 --seconds 1 --peer-rounds 1 --rates "50000,200000,500000,0")
 fi
 
 cmake --preset release > /dev/null
@@ -27,7 +27,8 @@ PAGE
 status=0
 # The first argument is the command as the page shows it.
 run() {
-  printf '`%s`\n\n' "$1"
+  echo "\`$1\`"
+  echo
   shift
   "$@" || status=1
   echo
