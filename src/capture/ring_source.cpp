@@ -210,8 +210,7 @@ Ring::Ring(const RingPlan& plan)
     set(fd(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, "PACKET_ADD_MEMBERSHIP (promiscuous mode)");
   }
   if (plan.fanout) {
-    fanout_ = join_fanout(fd(), *plan.fanout);
-    attach(plan.program);
+    fanout_ = join_fanout(fd(), *plan.fanout, [&] { attach(plan.program); });
   }
   if (plan.lock_filter) set(fd(), SOL_SOCKET, SO_LOCK_FILTER, int{1}, "SO_LOCK_FILTER");
 }
