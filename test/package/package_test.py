@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian package in a booted systemd: install, run, reload, lose the interface, freeze, upgrade, kill, purge.
 
-    python3 -B test/service/service_test.py PACKAGE.deb [TREE]
+    python3 -B test/package/package_test.py PACKAGE.deb [TREE]
 
 Needs root, systemd-container and debootstrap.  TREE is a Debian 12 that is made there if it is missing (three minutes
 and the network, once; default: bookworm-tree in the cache folder of the checks); it is never written to afterwards.
@@ -91,7 +91,7 @@ class Container:
         command = "systemd-nspawn -q --volatile=overlay -b --register=no --keep-unit --private-network --console=pipe"
         self.nspawn = subprocess.Popen(
             # The kernel's own privileges would be those of a container otherwise; the unit is to drop them by itself.
-            [*command.split(), "--capability=all", "--system-call-filter=bpf", "--machine=chompy-service", "-D", tree],
+            [*command.split(), "--capability=all", "--system-call-filter=bpf", "--machine=chompy-package", "-D", tree],
             stdin=subprocess.DEVNULL,
             stdout=self.console,
             stderr=self.console,
@@ -410,7 +410,7 @@ class Steps:
     def step_an_interface_that_went_and_came_back_is_captured_again(self):
         pid = self.main_pid()
         self.cable.pull_out()
-        probe.wait_for("a word about the loss", lambda: self.box.journal().count("tap0") > 1)
+        probe.wait_for("a word about the loss", lambda: "tap0: the interface went" in self.box.journal())
         self.cable.plug_in()
         # Until the probe has found it, packets pass by: these are not counted.
         probe.wait_for("packets are captured", self.found, 20)
@@ -532,7 +532,7 @@ def main():
         make_tree(tree)
     probe.enter_namespace()
     with contextlib.ExitStack() as closing:
-        folder = tempfile.mkdtemp(prefix="chompy-service-")
+        folder = tempfile.mkdtemp(prefix="chompy-package-")
         closing.callback(shutil.rmtree, folder, ignore_errors=True)
         box = Container(tree, folder)
         closing.callback(box.close)
