@@ -431,7 +431,7 @@ class Verdict:
             if self.extended:
                 self.near(f"{side}: f118, by the wire", f118, overtaken, margin)
         if self.run.tshark and not strict and wire["tap_copies"] == 0:
-            # An acknowledgment tells tshark of data that never passed, so that their repeat is one; field 4 goes by data.
+            # An acknowledgment's own number tells tshark of data that never passed; field 4 goes by data alone.
             more = self.run.tshark[side] - f4
             good = 0 <= more <= wire["tap_again_above"]
             self.holds(f"{side}: f4, by tshark", good, f"{f4}, tshark {more} more")
