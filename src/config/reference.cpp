@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "whiteowl/config/command_line.hpp"
+#include "whiteowl/ipfix/elements.hpp"
 
 namespace whiteowl {
 
@@ -179,7 +180,7 @@ std::string settings_text(const Settings& settings) {
     block = option.block();
     const std::string value = to_yaml(option.get(settings.config(), option.limits), option);
     text += padded("  " + std::string{option.name()} + ": " + value, kColumn) + "# " + settings.origin(option).text() +
-            "\n";
+            (option.reload == Reload::yes ? "; reload" : "") + "\n";
   }
   return text;
 }
@@ -197,7 +198,7 @@ std::string sample_file() {
     if (option.block() != block) text += std::string{option.block()} + ":\n";
     block = option.block();
     text += wrapped(option.sentence, "  # ");
-    text += "  # (" + allowed(option) + ")\n";
+    text += wrapped("(" + allowed(option) + (option.reload == Reload::yes ? "; a reload changes it)" : ")"), "  # ");
     text += "  #" + std::string{option.name()} + ": " + std::string{option.default_text} + "\n";
   }
   return text;
@@ -219,6 +220,21 @@ std::string options_manual() {
   return text + ".El\n";
 }
 
+std::string fields_manual() {
+  const auto table = [](FieldSet set) {
+    std::string text = ".Bl -tag -width Ds\n";
+    for (const Element& row : kElements) {
+      if (row.set != set) continue;
+      text += ".It " + std::string{row.name} + " Pq " + (row.registry == Registry::ours ? "PEN/" : "") +
+              std::to_string(row.id) + " , " + std::string{type_name(row.type)} + " , ";
+      if (row.unit != Unit::none) text += std::string{unit_name(row.unit)} + " , ";
+      text += std::string{kind_letter(row.kind)} + "\n" + sentences(row.meaning);
+    }
+    return text + ".El\n";
+  };
+  return ".Ss Standard fields\n" + table(FieldSet::standard) + ".Ss Extended fields\n" + table(FieldSet::extended);
+}
+
 std::string settings_manual() {
   std::string text;
   std::string_view block;
@@ -230,6 +246,7 @@ std::string settings_manual() {
     text += ".br\n";
     text += wrapped(escaped("Value: " + allowed(option)) + ".", "", kWidth - 2);
     text += "Default:\n.Ql " + escaped(option.default_text) + " .\n";
+    text += option.reload == Reload::yes ? "A reload changes it.\n" : "A change needs a restart.\n";
   }
   return text + ".El\n";
 }

@@ -14,9 +14,8 @@ namespace whiteowl {
 
 namespace {
 
-constexpr std::uint16_t kFirstTemplateId = 256;    // RFC 7011 3.3.2
-constexpr std::uint16_t kLastTemplateId = 65'520;  // leaves room for the data and options templates that follow
-constexpr std::uint16_t kEnterpriseBit = 0x8000;   // RFC 7011 3.2
+constexpr std::uint16_t kFirstTemplateId = 256;   // RFC 7011 3.3.2
+constexpr std::uint16_t kEnterpriseBit = 0x8000;  // RFC 7011 3.2
 
 bool named(const std::vector<std::string>& fields, std::string_view name) {
   return std::find(fields.begin(), fields.end(), name) != fields.end();
@@ -113,6 +112,17 @@ std::vector<const Element*> chosen_elements(const IpfixSettings& settings, Recor
     }
   }
   return chosen;
+}
+
+bool needs_extended_tcp(const IpfixSettings& settings) {
+  for (std::size_t kind = 0; kind < kRecordKinds; ++kind) {
+    const auto elements = chosen_elements(settings, static_cast<RecordKind>(kind));
+    if (std::any_of(elements.begin(), elements.end(), [](const Element* element) {
+          return element->carried == Carried::tcp && element->set == FieldSet::extended;
+        }))
+      return true;
+  }
+  return false;
 }
 
 std::vector<std::uint8_t> template_record(const Template& from, std::uint32_t enterprise_number) {

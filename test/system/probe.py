@@ -84,14 +84,14 @@ def clean_environment():
     return {
         k: v
         for k, v in os.environ.items()
-        if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID", "LISTEN_FDS")
+        if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID", "LISTEN_FDS", "WATCHDOG_USEC", "WATCHDOG_PID")
     }
 
 
 class Running:
     """The program in the background; stopped at the end by its process id, whatever happens."""
 
-    def __init__(self, case, *arguments, prefix=()):
+    def __init__(self, case, *arguments, prefix=(), env=None, pass_fds=()):
         self.errors = open(case.path(f"stderr-{len(arguments)}-{time.monotonic_ns()}"), "w+b")
         self.output = open(self.errors.name + "-out", "w+b")
         self.process = subprocess.Popen(
@@ -100,7 +100,8 @@ class Running:
             stdout=self.output,
             stderr=self.errors,
             cwd=case.folder,
-            env=clean_environment(),
+            env={**clean_environment(), **(env or {})},
+            pass_fds=pass_fds,
         )
         self.case = case
         case.addCleanup(self.close)
@@ -150,15 +151,19 @@ def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
-def no_offload(interface):
-    """TSO, GSO, GRO off: packets on the veth are then as on a wire.  ETHTOOL_S* of linux/ethtool.h."""
+def offload(interface, on):
+    """TSO, GSO and GRO on or off; off, packets on the veth are as on a wire.  ETHTOOL_S* of linux/ethtool.h."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         for command in (0x1F, 0x24, 0x2C, 0x17):  # STSO, SGSO, SGRO, STXCSUM
-            data = ctypes.create_string_buffer(struct.pack("II", command, 0))
+            data = ctypes.create_string_buffer(struct.pack("II", command, on))
             try:
                 fcntl.ioctl(s, 0x8946, struct.pack("16sP", interface.encode(), ctypes.addressof(data)))
             except OSError:
                 pass
+
+
+def no_offload(interface):
+    offload(interface, 0)
 
 
 class Neighbour:

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// tcp_vectors_tool [--strict] FILE...: the TCP figures of every conversation in classic Ethernet pcap files, as JSON
-// lines, for comparison with other implementations.  Its parsing is its own, so that nothing is judged by the probe's
-// decoder.
+// tcp_vectors_tool [--strict] [--every N] FILE...: the TCP figures of every conversation in classic Ethernet pcap
+// files, as JSON lines, for comparison with other implementations.  Its parsing is its own, so that nothing is judged
+// by the probe's decoder. tcp_vectors_tool --frames FILE...: the frames that field 4 counts instead, one a line in the
+// order of the file:
+//   frame number (from 1) <tab> source:port-destination:port <tab> retransmit or reordered
 //
 // One line per conversation, incarnation of its tuple and direction; direction 0 is that of the conversation's first
-// packet.  Conversations stand in the order of their first packets.  Every file has a meter of its own.
+// packet.  --every: after every N-th frame also the records of its conversation so far, and a new interval begins.
+// Conversations stand in the order of their first packets.  Every file has a meter of its own.
+#include <arpa/inet.h>
+
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -82,6 +88,19 @@ std::optional<Packet> parse(const Frame& frame) {
   return packet;
 }
 
+End end_of(const Packet& packet, const std::uint8_t* address, std::uint16_t port) {
+  return {std::string(reinterpret_cast<const char*>(address), packet.ip_version == 4 ? 4 : 16), port};
+}
+End source_of(const Packet& packet) { return end_of(packet, packet.source_address, packet.source_port); }
+End destination_of(const Packet& packet) { return end_of(packet, packet.destination_address, packet.destination_port); }
+
+std::string text(const End& end) {
+  std::array<char, INET6_ADDRSTRLEN> address{};
+  const bool v6 = end.first.size() == 16;
+  inet_ntop(v6 ? AF_INET6 : AF_INET, end.first.data(), address.data(), address.size());
+  return (v6 ? '[' + std::string{address.data()} + ']' : address.data()) + ':' + std::to_string(end.second);
+}
+
 struct Known {
   std::size_t number = 0;
   unsigned incarnation = 0;
@@ -90,17 +109,102 @@ struct Known {
   std::string lines;
 };
 
+// The names are those of the vectors.
+template <typename Put>
+void put_fields(const TcpFields& f, const Put& put) {
+  put("rtt_min", f.min_rtt_us);
+  put("rtt_max", f.max_rtt_us);
+  put("rtt_avg", f.avg_rtt_us);
+  put("retrans", f.retransmit_count);
+  put("win_min", f.min_tcp_window);
+  put("win_max", f.max_tcp_window);
+}
+template <typename Put>
+void put_extended(const TcpExtendedFields& e, const Put& put) {
+  put("rtt_n", e.rtt_sample_count);
+  put("srtt", e.smoothed_rtt_us);
+  put("rttvar", e.rtt_variation_us);
+  put("hs", e.handshake_rtt_us);
+  put("hs_total", e.handshake_total_us);
+  put("tsmin", e.ts_min_rtt_us);
+  put("retrans_octets", e.retransmit_octets);
+  put("fast", e.retransmit_fast_count);
+  put("timeout", e.retransmit_timeout_count);
+  put("spurious", e.retransmit_spurious_count);
+  put("dsack", e.dsack_count);
+  put("ooo", e.out_of_order_count);
+  put("dup", e.duplicate_packet_count);
+  put("dupack", e.duplicate_ack_count);
+  put("synretx", e.syn_retransmit_count);
+  put("keepalive", e.keepalive_count);
+  put("zwin", e.zero_window_count);
+  put("zwin_us", e.zero_window_us);
+  put("zwp", e.zero_window_probe_count);
+  put("swin_min", e.min_scaled_window);
+  put("swin_max", e.max_scaled_window);
+  put("mss", e.tcp_mss);
+  put("ws", e.tcp_window_scale);
+  put("ce", e.ecn_ce_count);
+  put("ece", e.ecn_ece_count);
+  put("cwr", e.ecn_cwr_count);
+  put("art_n", e.response_count);
+  put("art_sum", e.response_sum_us);
+  put("art_max", e.response_max_us);
+  put("missed", e.unseen_octets);
+  put("unique", e.unique_octets);
+  put("flight_max", e.max_in_flight_octets);
+  put("quality", e.quality);
+  put("options", e.tcp_options);
+}
+
 class Run {
  public:
   Run(std::string name, const TcpSettings& settings) : name_{std::move(name)}, meter_{settings, 1, kMaxConversations} {}
 
   void feed(const Packet& packet) {
-    const std::size_t size = packet.ip_version == 4 ? 4 : 16;
-    const End from{std::string(reinterpret_cast<const char*>(packet.source_address), size), packet.source_port};
-    const End to{std::string(reinterpret_cast<const char*>(packet.destination_address), size), packet.destination_port};
+    const Place place = find(packet);
+    Known& known = *place.known;
+    if (meter_.observe(known.conversation, place.direction, packet, place.hash) == TcpVerdict::restart) {
+      print(known, packet.frame->time);
+      ++known.incarnation;
+      meter_.restart(known.conversation, place.direction, packet, place.hash);
+    }
+    ++known.packets[place.direction];
+  }
+  // One line if field 4 counts the packet.
+  void feed_frame(const Packet& packet, std::size_t frame_number) {
+    const Place place = find(packet);
+    TcpConversation& conversation = place.known->conversation;
+    if (meter_.observe(conversation, place.direction, packet, place.hash) == TcpVerdict::restart)
+      meter_.restart(conversation, place.direction, packet, place.hash);
+    TcpFields fields;
+    TcpExtendedFields extended;
+    meter_.take(conversation, place.direction, packet.frame->time, fields, extended);
+    if (fields.retransmit_count == 0) return;
+    std::printf("%zu\t%s-%s\t%s\n", frame_number, text(source_of(packet)).c_str(), text(destination_of(packet)).c_str(),
+                extended.out_of_order_count != 0 ? "reordered" : "retransmit");
+  }
+  // The records so far, as an active timeout would make them.
+  void snapshot(const Packet& packet) { print(*find(packet).known, packet.frame->time); }
+  void finish(Timestamp cut) {
+    std::vector<const Known*> order(known_.size());
+    for (auto& [tuple, known] : known_) {
+      print(known, cut);
+      order[known.number] = &known;
+    }
+    for (const Known* known : order) std::fputs(known->lines.c_str(), stdout);
+  }
+
+ private:
+  struct Place {
+    Known* known;
+    unsigned direction;
+    std::uint64_t hash;
+  };
+  Place find(const Packet& packet) {
+    const End from = source_of(packet), to = destination_of(packet);
     const bool back = known_.find({to, from}) != known_.end();
     const Tuple tuple = back ? Tuple{to, from} : Tuple{from, to};
-    const unsigned direction = back ? 1 : 0;
     auto [entry, is_new] = known_.try_emplace(tuple);
     Known& known = entry->second;
     if (is_new) {
@@ -109,37 +213,25 @@ class Run {
     }
     const std::uint64_t hash = std::hash<std::string>{}(tuple.first.first + tuple.second.first) * 31 +
                                (std::uint64_t{tuple.first.second} << 16U) + tuple.second.second;
-    if (meter_.observe(known.conversation, direction, packet, hash) == TcpVerdict::restart) {
-      print(known);
-      ++known.incarnation;
-      meter_.restart(known.conversation, direction, packet, hash);
-    }
-    ++known.packets[direction];
+    return {&known, back ? 1U : 0U, hash};
   }
-  void finish() {
-    std::vector<const Known*> order(known_.size());
-    for (auto& [tuple, known] : known_) {
-      print(known);
-      order[known.number] = &known;
-    }
-    for (const Known* known : order) std::fputs(known->lines.c_str(), stdout);
-  }
-
- private:
-  void print(Known& known) {
-    const auto state = kStates[static_cast<std::size_t>(known.conversation.state)];
+  void print(Known& known, Timestamp cut) {
     for (unsigned d = 0; d < 2; ++d) {
-      const TcpFields f = meter_.take(known.conversation, d);
-      std::array<char, 512> line{};
-      std::snprintf(
-          line.data(), line.size(),
-          R"({"file":"%s","conversation":%zu,"incarnation":%u,"direction":%u,"packets":%llu,"rtt_min":%u,"rtt_max":%u,)"
-          R"("rtt_avg":%u,"retrans":%u,"win_min":%u,"win_max":%u,"state":"%s"})"
-          "\n",
-          name_.c_str(), known.number, known.incarnation, d, static_cast<unsigned long long>(known.packets[d]),
-          f.min_rtt_us, f.max_rtt_us, f.avg_rtt_us, f.retransmit_count, f.min_tcp_window, f.max_tcp_window,
-          state.data());
-      known.lines += line.data();
+      TcpFields f;
+      TcpExtendedFields e;
+      meter_.take(known.conversation, d, cut, f, e);
+      known.lines += R"({"file":")" + name_ + '"';
+      const auto put = [&known](const char* name, std::uint64_t value) {
+        known.lines += std::string{",\""} + name + "\":" + std::to_string(value);
+      };
+      put("conversation", known.number);
+      put("incarnation", known.incarnation);
+      put("direction", d);
+      put("packets", known.packets[d]);
+      put_fields(f, put);
+      put_extended(e, put);
+      known.lines +=
+          R"(,"state":")" + std::string{kStates[static_cast<std::size_t>(known.conversation.state)]} + "\"}\n";
     }
     known.packets = {};
   }
@@ -149,8 +241,14 @@ class Run {
   std::map<Tuple, Known> known_;
 };
 
+struct Options {
+  TcpSettings settings;
+  bool list_frames = false;
+  std::size_t every = 0;
+};
+
 // Classic pcap in little-endian order, micro- or nanoseconds, link type Ethernet.
-bool read_file(const char* path, const TcpSettings& settings) {
+bool read_file(const char* path, const Options& options) {
   std::ifstream file{path, std::ios::binary};
   const std::vector<char> bytes{std::istreambuf_iterator<char>{file}, {}};
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
@@ -161,9 +259,12 @@ bool read_file(const char* path, const TcpSettings& settings) {
   }
   const std::int64_t unit = le(0) == 0xA1B2C3D4 ? 1000 : 1;
   const bool raw = le(20) == 101;
-  Run run{std::string{path}.substr(std::string_view{path}.rfind('/') + 1), settings};
+  Run run{std::string{path}.substr(std::string_view{path}.rfind('/') + 1), options.settings};
   std::vector<std::uint8_t> wrapped;
+  std::size_t frame_number = 0;
+  Timestamp newest{};
   for (std::size_t at = 24; at + 16 <= bytes.size();) {
+    ++frame_number;
     Frame frame;
     frame.captured_octets = le(at + 8);
     frame.wire_octets = le(at + 12);
@@ -180,22 +281,36 @@ bool read_file(const char* path, const TcpSettings& settings) {
       frame.data = wrapped.data();
       frame.captured_octets += 14;
     }
-    if (const auto packet = parse(frame)) run.feed(*packet);
+    const auto packet = parse(frame);
+    if (!packet) continue;
+    newest = frame.time;
+    if (options.list_frames) {
+      run.feed_frame(*packet, frame_number);
+      continue;
+    }
+    run.feed(*packet);
+    if (options.every != 0 && frame_number % options.every == 0) run.snapshot(*packet);
   }
-  run.finish();
+  if (!options.list_frames) run.finish(newest);
   return true;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  TcpSettings settings;
+  Options options;
+  options.settings.extended = true;
   bool good = argc > 1;
   for (int i = 1; i < argc; ++i) {
-    if (std::string_view{argv[i]} == "--strict") {
-      settings.retransmit_mode = RetransmitMode::strict;
+    const std::string_view word{argv[i]};
+    if (word == "--strict") {
+      options.settings.retransmit_mode = RetransmitMode::strict;
+    } else if (word == "--frames") {
+      options.list_frames = true;
+    } else if (word == "--every" && i + 1 < argc) {
+      options.every = std::strtoul(argv[++i], nullptr, 10);
     } else {
-      good = read_file(argv[i], settings) && good;
+      good = read_file(argv[i], options) && good;
     }
   }
   return good ? 0 : 1;

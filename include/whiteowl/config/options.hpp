@@ -80,7 +80,8 @@ constexpr Limits checked_by(std::string (*check)(const std::string&)) {
 }
 
 // In the order of the enumerators; no, yes for a switch.
-inline constexpr std::array<std::string_view, 4> kFanoutModeWords{"hash", "cpu", "queue_mapping", "round_robin"};
+inline constexpr std::array<std::string_view, 6> kFanoutModeWords{"auto", "hash",          "steer",
+                                                                  "cpu",  "queue_mapping", "round_robin"};
 inline constexpr std::array<std::string_view, 2> kTunnelWords{"outer", "inner"};
 inline constexpr std::array<std::string_view, 2> kRttSideWords{"destination", "source"};
 inline constexpr std::array<std::string_view, 2> kRetransmitModeWords{"seed", "strict"};
@@ -117,10 +118,14 @@ inline constexpr std::array kOptions = {
         "Processes that name the same group share the packets of an interface; auto takes a group of its own.",
         [](auto& c) -> auto& { return c.capture.fanout_group; }),
     option(
-        "capture.fanout_mode", "hash", one_of(kFanoutModeWords), Reload::no,
-        "How the kernel chooses the worker of a packet; only hash brings both directions of a flow to one worker "
-        "on any network card.",
+        "capture.fanout_mode", "auto", one_of(kFanoutModeWords), Reload::no,
+        "How the kernel chooses the worker of a packet; auto is steer with decode.tunnels: inner and hash without, "
+        "which bring both directions of a flow to one worker on any network card.",
         [](auto& c) -> auto& { return c.capture.fanout_mode; }),
+    option(
+        "capture.defragment", "false", any(), Reload::no,
+        "Let the kernel put fragmented IPv4 datagrams together first, so that each counts as one packet.",
+        [](auto& c) -> auto& { return c.capture.defragment; }),
     option(
         "capture.lock_filter", "false", any(), Reload::no,
         "Lock the filter in the kernel, so that not even this process can change it any more.",
@@ -188,7 +193,7 @@ inline constexpr std::array kOptions = {
         "A repetition after this much silence is taken for a retransmission timeout.",
         [](auto& c) -> auto& { return c.tcp.timeout_silence; }),
     option(
-        "tcp.close_linger", "5s", at_least(Duration{0}), Reload::no,
+        "tcp.close_linger", "5s", at_least(Duration{0}), Reload::yes,
         "A closed connection stays in the table this long before it is exported.",
         [](auto& c) -> auto& { return c.tcp.close_linger; }),
 
@@ -235,7 +240,7 @@ inline constexpr std::array kOptions = {
         "Measure TCP round-trip times, retransmissions and windows, and export them.",
         [](auto& c) -> auto& { return c.tcp.track; }),
     option(
-        "export.fields", "standard", any(), Reload::no,
+        "export.fields", "standard", any(), Reload::yes,
         "Fields of a record: standard, extended, or a list of names, one of which may be standard or extended.",
         [](auto& c) -> auto& { return c.ipfix.fields; }),
     option(

@@ -14,6 +14,9 @@
 
 namespace whiteowl {
 
+// The highest id of a first template: leaves room for the data and options templates that follow.
+inline constexpr std::uint16_t kLastTemplateId = 65'520;
+
 struct Template {
   std::uint16_t id = 0;
   std::uint16_t octets = 0;  // of a Data Record
@@ -34,6 +37,9 @@ struct Template {
 // Which elements a record of `kind` carries, in their order, as export.fields and export.track_tcp_performance say.
 // `fields` has passed check_fields.
 [[nodiscard]] std::vector<const Element*> chosen_elements(const IpfixSettings& settings, RecordKind kind);
+
+// Whether a record of any kind carries a figure that only TcpSettings::extended meters.
+[[nodiscard]] bool needs_extended_tcp(const IpfixSettings& settings);
 
 // The data templates of the process: ids template_id, template_id + 1 and so on; IPv4 before IPv6.
 class Templates {
