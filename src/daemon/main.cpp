@@ -75,6 +75,7 @@ ExitStatus capture(Invocation invocation) {
   const auto fanout_id =
       config.capture.fanout_group != 0 ? static_cast<std::uint16_t>(config.capture.fanout_group) : own_fanout_id();
   config.capture.wait_for_interface = under_systemd();
+  config.capture.tunnel_depth = config.decode.inner ? config.decode.max_tunnel_depth : 0;
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
   auto inputs = open_inputs(invocation, fanout_id);
   const std::string sharing = inputs.front().sharing;

@@ -70,11 +70,9 @@ std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanou
     inputs.push_back(open_file(invocation));
     return inputs;
   }
-  CaptureSettings settings = invocation.config.capture;
-  const auto& decode = invocation.config.decode;
-  settings.tunnel_depth = decode.inner ? decode.max_tunnel_depth : 0;
-  const auto workers = worker_count(settings);
-  for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id));
+  const auto workers = worker_count(invocation.config.capture);
+  for (std::uint32_t i = 0; i < workers; ++i)
+    inputs.push_back(open_ring(invocation.config.capture, i, workers, fanout_id));
   return inputs;
 }
 

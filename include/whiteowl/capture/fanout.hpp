@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "whiteowl/capture/settings.hpp"
@@ -44,6 +45,9 @@ struct Fanout {
   // As for a log line: "steered by a loaded program".
   [[nodiscard]] std::string text() const;
 };
+
+// Of a socket that is a member already, as the kernel tells; none for one that is not.
+[[nodiscard]] std::optional<Fanout> fanout_of(int fd) noexcept;
 
 // Makes the bound packet socket `fd` a member, and calls `let_in` at once when it is one: packets are its own from then
 // on.  Steering tries a loaded program (CAP_BPF), then a classic one.  If the group has one of the two already, that is
