@@ -67,6 +67,7 @@ _chompy_probe() {
     -config | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames ;;
     -set | --set) words=$settings; compopt -o nospace ;;
     -instance | --instance) words=$(cd /sys/class/net && echo *) ;;
+    -print-mapping | --print-mapping) words='goflow2 nfacctd nfacctd-conf libfds telegraf clickhouse clickhouse-proto' ;;
     capture.promiscuous) words='true false' ;;
     capture.workers) words='auto' ;;
     capture.fanout_group) words='auto' ;;
@@ -101,6 +102,7 @@ _chompy_probe() {
         --instance
         -list-interfaces
         --list-fields
+        --print-mapping
         --version
         -help
       '

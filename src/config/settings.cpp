@@ -8,6 +8,7 @@
 #include "whiteowl/base/nearest.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/ipfix/elements.hpp"
+#include "whiteowl/ipfix/template.hpp"
 
 namespace whiteowl {
 
@@ -144,6 +145,7 @@ Config Settings::finish() const {
   check_relations();
   Config config = config_;
   config.ipfix.tcp_fields = config.tcp.track;
+  config.tcp.extended = needs_extended_tcp(config.ipfix);
   if (!config.collector_ip.empty()) {
     const HostPort first{.host = config.collector_ip, .port = config.exporter.default_port};
     config.exporter.collectors.insert(config.exporter.collectors.begin(), to_text(first));
