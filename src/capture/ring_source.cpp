@@ -28,6 +28,7 @@
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/fd.hpp"
 #include "whiteowl/base/wire.hpp"
+#include "whiteowl/capture/fanout.hpp"
 #include "whiteowl/capture/interfaces.hpp"
 #include "whiteowl/capture/kept_rings.hpp"
 
@@ -163,9 +164,7 @@ struct RingPlan {
   std::vector<FilterInstruction> program;
   bool promiscuous = false;
   bool lock_filter = false;
-  bool fanout = false;
-  std::uint16_t fanout_id = 0;
-  FanoutMode fanout_mode = FanoutMode::hash;
+  std::optional<FanoutPlan> fanout;
 };
 
 // A packet socket with its ring; constructed means capturing.
@@ -196,6 +195,8 @@ class Ring {
   [[nodiscard]] int take_error() noexcept;
   // False once the interface that it was bound to is gone for good.
   [[nodiscard]] bool bound() const noexcept;
+  // What its packets are shared out by, if they are.
+  [[nodiscard]] const std::optional<Fanout>& fanout() const noexcept { return fanout_; }
 
  private:
   [[nodiscard]] Block block_at(std::uint32_t index) const noexcept {
@@ -205,13 +206,13 @@ class Ring {
   void map_ring(const std::string& interface);
   [[nodiscard]] std::uint32_t first_unread() const noexcept;
   void bind_to(int interface_index);
-  void join(const RingPlan& plan);
 
   UniqueFd socket_;  // before memory_: unmapped first, closed after
   Mapping memory_;
   RingGeometry geometry_;
   int interface_index_;
   std::uint32_t index_ = 0;
+  std::optional<Fanout> fanout_;
 };
 
 Ring::Ring(const RingPlan& plan)
@@ -230,7 +231,7 @@ Ring::Ring(const RingPlan& plan)
     set(fd(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, "PACKET_ADD_MEMBERSHIP (promiscuous mode)");
   }
   if (plan.fanout) {
-    join(plan);
+    fanout_ = join_fanout(fd(), *plan.fanout);
     attach(plan.program);
   }
   if (plan.lock_filter) set(fd(), SOL_SOCKET, SO_LOCK_FILTER, int{1}, "SO_LOCK_FILTER");
@@ -241,7 +242,8 @@ Ring::Ring(UniqueFd inherited, const RingPlan& plan)
       memory_{fd(), plan.geometry.octets()},
       geometry_{plan.geometry},
       interface_index_{plan.interface_index},
-      index_{first_unread()} {}
+      index_{first_unread()},
+      fanout_{joined_fanout(fd())} {}
 
 // The kernel fills blocks one after the other and waits at one that was not given back, so the newest is the one that
 // it fills now, or filled last.  Blocks that were handed over stand in a row before it.
@@ -305,33 +307,6 @@ void Ring::bind_to(int interface_index) {
   address.sll_protocol = from_network<std::uint16_t>(ETH_P_ALL);
   address.sll_ifindex = interface_index;
   checked(::bind(fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
-}
-
-unsigned fanout_type(FanoutMode mode) noexcept {
-  switch (mode) {
-    case FanoutMode::hash:
-      return PACKET_FANOUT_HASH;
-    case FanoutMode::cpu:
-      return PACKET_FANOUT_CPU;
-    case FanoutMode::queue_mapping:
-      return PACKET_FANOUT_QM;
-    case FanoutMode::round_robin:
-      return PACKET_FANOUT_LB;
-  }
-  return PACKET_FANOUT_HASH;
-}
-
-void Ring::join(const RingPlan& plan) {
-  const std::uint32_t group = plan.fanout_id | (fanout_type(plan.fanout_mode) << 16U);
-  if (::setsockopt(fd(), SOL_PACKET, PACKET_FANOUT, &group, sizeof group) == 0) return;
-  const std::string where = "capture.fanout_group: group " + std::to_string(plan.fanout_id) + " on " + plan.interface;
-  if (errno == EINVAL || errno == EALREADY)
-    throw StartError{
-        ExitStatus::failure,
-        where + " is in use with another mode or for another interface: choose another group, or the same fanout_mode"};
-  if (errno == ENOSPC)
-    throw StartError{ExitStatus::failure, where + " has no room for another member (256): use fewer workers"};
-  throw StartError{ExitStatus::failure, where + ": " + std::strerror(errno)};
 }
 
 tpacket_stats_v3 Ring::take_statistics() noexcept {
@@ -498,7 +473,7 @@ RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std:
     : settings{wanted},
       store{std::move(keeper)},
       geometry{ring_geometry(settings, workers)},
-      fanout{workers > 1 || settings.fanout_group != 0},
+      fanout{workers > 1 || settings.fanout_group != 0 || settings.defragment},
       control{open_packet_socket()},
       stop_event{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")} {
   const auto& names = settings.interfaces;
@@ -552,9 +527,15 @@ void RingSource::Impl::open(Leg& leg) {
   plan.program = *leg.program;
   plan.promiscuous = settings.promiscuous;
   plan.lock_filter = settings.lock_filter;
-  plan.fanout = fanout;
-  plan.fanout_id = leg.fanout_id;
-  plan.fanout_mode = settings.fanout_mode;
+  if (fanout) {
+    plan.fanout = FanoutPlan{.interface = leg.name,
+                             .link = kind.link,
+                             .id = leg.fanout_id,
+                             .mode = settings.fanout_mode,
+                             .tunnel_depth = settings.tunnel_depth,
+                             .defragment = settings.defragment,
+                             .shared = settings.fanout_group != 0};
+  }
   try {
     make_ring(leg, plan);
   } catch (const std::system_error& error) {
@@ -854,6 +835,14 @@ bool RingSource::set_filter(const FilterChange& change) noexcept {
 }
 
 std::size_t RingSource::ring_octets() const noexcept { return impl_->geometry.octets() * impl_->legs.size(); }
+
+std::string RingSource::sharing() const {
+  if (!impl_->fanout) return {};
+  for (const Leg& leg : impl_->legs) {
+    if (leg.ring) return leg.ring->fanout()->text();
+  }
+  return "as soon as there is an interface";
+}
 
 void RingSource::stop() noexcept {
   impl_->stop_asked.store(true, std::memory_order_release);

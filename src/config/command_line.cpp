@@ -11,7 +11,7 @@ namespace whiteowl {
 
 namespace {
 
-[[noreturn]] void refuse_usage(const std::string& line) { throw StartError{ExitStatus::usage, printable(line)}; }
+[[noreturn]] void refuse_usage(const std::string& line) { throw StartError{ExitStatus::usage, line}; }
 
 const CommandOption* find_option(std::string_view name) {
   if (name == "h") name = "help";

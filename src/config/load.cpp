@@ -243,9 +243,34 @@ void read_argument(T& out, const std::vector<Given>& given, std::string_view nam
   }
 }
 
+// Names a file and, by default, an interface.
+std::string instance_name(const std::vector<Given>& given) {
+  const Given* const found = last(given, "instance");
+  if (found == nullptr) return {};
+  const std::string& name = found->value;
+  if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos)
+    throw StartError{ExitStatus::usage,
+                     "--instance: \"" + name + "\" cannot name an instance; write the part behind the @ of its unit"};
+  return name;
+}
+
+// What the instance's name says where neither file nor command line do.
+void apply_instance(Settings& settings, const std::string& instance) {
+  if (instance.empty()) return;
+  const auto silent = [&](std::string_view key) { return settings.origin(Settings::find(key, {})).source.empty(); };
+  if (silent("capture.interface")) settings.set_from_command_line("capture.interface", instance, "--instance");
+  if (silent("export.domain_id"))
+    settings.set_from_command_line("export.domain_id", std::to_string(instance_domain_id(instance)), "--instance");
+}
+
 // Both together -------------------------------------------------------------------------------------------------------
 
-std::string apply_file(Settings& settings, const std::vector<Given>& given, const Surroundings& surroundings) {
+std::string instance_file(const std::string& instance, const Surroundings& surroundings) {
+  return surroundings.instance_folder + "/" + instance + ".yaml";
+}
+
+std::string apply_file(Settings& settings, const std::vector<Given>& given, const std::string& instance,
+                       const Surroundings& surroundings) {
   if (const Given* const named = last(given, "config"); named != nullptr) {
     const auto text = read_text(named->value);
     if (!text)
@@ -254,7 +279,9 @@ std::string apply_file(Settings& settings, const std::vector<Given>& given, cons
     apply_yaml(settings, *text, named->value);
     return named->value;
   }
-  for (const auto& file : surroundings.config_files) {
+  const auto usual =
+      instance.empty() ? surroundings.config_files : std::vector<std::string>{instance_file(instance, surroundings)};
+  for (const auto& file : usual) {
     if (const auto text = read_text(file); text) {
       apply_yaml(settings, *text, file);
       return file;
@@ -264,7 +291,8 @@ std::string apply_file(Settings& settings, const std::vector<Given>& given, cons
 }
 
 // Where the flows go.
-void settle_output(Invocation& invocation, const std::vector<Given>& given, const Surroundings& surroundings) {
+void settle_output(Invocation& invocation, const std::vector<Given>& given, const std::string& instance,
+                   const Surroundings& surroundings) {
   invocation.write_ipfix = value_or_empty(given, "write-ipfix");
   if (invocation.write_ipfix == "-") invocation.write_ipfix = "/dev/stdout";
   auto& exporter = invocation.config.exporter;
@@ -276,7 +304,9 @@ void settle_output(Invocation& invocation, const std::vector<Given>& given, cons
   if (invocation.action == Action::run && surroundings.output_is_journal && !invocation.output_given &&
       exporter.output != StandardOutput::none)
     throw StartError{ExitStatus::configuration,
-                     "no collector: name one in export.collector_ip (a service does not print flows into the journal)"};
+                     "no collector: name one in export.collector_ip" +
+                         (instance.empty() ? std::string{} : " of " + instance_file(instance, surroundings)) +
+                         " (a service does not print flows into the journal)"};
 }
 
 void check_filter_of(const Settings& settings, bool from_file) {
@@ -318,6 +348,12 @@ Surroundings current_surroundings() {
   return surroundings;
 }
 
+std::uint32_t instance_domain_id(std::string_view instance) noexcept {
+  std::uint32_t hash = 2'166'136'261U;
+  for (const char c : instance) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16'777'619U;
+  return hash < 2 ? hash + 2 : hash;
+}
+
 Config default_config() { return Settings{}.finish(); }
 
 Config load_config_text(const std::string& yaml, const std::string& name) {
@@ -350,8 +386,10 @@ Invocation parse_invocation(std::span<const char* const> arguments, const Surrou
     return invocation;
   }
   Settings settings;
-  invocation.config_file = apply_file(settings, given, surroundings);
+  const std::string instance = instance_name(given);
+  invocation.config_file = apply_file(settings, given, instance, surroundings);
   apply_command_line(settings, given);
+  apply_instance(settings, instance);
   invocation.config = settings.finish();
   check_filter_of(settings, last(given, "read") != nullptr);
   if (switched_on(given, "check-config")) {
@@ -364,7 +402,7 @@ Invocation parse_invocation(std::span<const char* const> arguments, const Surrou
   invocation.read_file = value_or_empty(given, "read");
   invocation.counters_file = value_or_empty(given, "counters");
   read_argument(invocation.duration, given, "duration", at_least(Duration{0}));
-  settle_output(invocation, given, surroundings);
+  settle_output(invocation, given, instance, surroundings);
   if (invocation.action == Action::run) require_packets(invocation, given);
   return invocation;
 }

@@ -62,7 +62,7 @@ void refuse(const Origin& origin, std::string_view key, const std::string& why) 
   } else {
     line += ": ";
   }
-  throw StartError{ExitStatus::configuration, printable(line + why)};
+  throw StartError{ExitStatus::configuration, line + why};
 }
 
 std::string Origin::text() const {

@@ -138,12 +138,6 @@ std::int64_t number_within(const std::string& text, const Limits& limits, std::s
 
 }  // namespace
 
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, '?');
-  return text;
-}
-
 SettingValue scalar(std::string text) { return SettingValue{.items = {std::move(text)}}; }
 
 Duration parse_duration(std::string_view text) {

@@ -9,6 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "whiteowl/base/text.hpp"
+
 namespace whiteowl {
 namespace {
 
@@ -59,27 +61,6 @@ bool is_journal(int fd, const char* journal_stream) {
   struct stat status {};
   if (journal_stream == nullptr || ::fstat(fd, &status) != 0) return false;
   return journal_stream == std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino);
-}
-
-std::string one_line(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string result;
-  result.reserve(text.size());
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      result += "\\n";
-    } else if (c == '\t') {
-      result += "\\t";
-    } else if (octet < 0x20 || octet == 0x7f) {
-      result += "\\x";
-      result += kHex[octet >> 4U];
-      result += kHex[octet & 0xFU];
-    } else {
-      result += c;
-    }
-  }
-  return result;
 }
 
 void set_log_level(LogLevel level) { spdlog::set_level(as_spdlog(level)); }

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/base/text.hpp"
 #include "whiteowl/capture/interfaces.hpp"
 #include "whiteowl/capture/kept_rings.hpp"
 #include "whiteowl/capture/ring_source.hpp"
@@ -99,16 +100,18 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
   config.capture.wait_for_interface = under_systemd();
-  RingHeritage heritage = take_heritage(config.capture, live);
+  RingHeritage heritage = take_heritage(ring_settings(config), live);
   const auto fanout_id = fanout_id_for(config.capture, heritage.inherited);
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
   auto inputs = open_inputs(invocation, fanout_id, std::move(heritage));
+  const std::string sharing = inputs.front().sharing;
   SignalInbox signals;
   Probe probe{config, std::move(inputs), live ? InputKind::live : InputKind::file};
 
   const bool only_to_stdout = config.exporter.output != StandardOutput::none && config.exporter.collectors.empty();
   const bool quiet = !live && config.exporter.output == StandardOutput::table;
-  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}", start_line(invocation, probe, fanout_id));
+  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}",
+              start_line(invocation, probe, fanout_id, sharing));
   if (live) warn_of_merged_packets(config.capture);
   std::string subject = live ? "" : invocation.read_file;
   for (const auto& name : config.capture.interfaces) {

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "whiteowl/daemon/logging.hpp"
+#include "whiteowl/base/text.hpp"
 
 namespace whiteowl {
 namespace {

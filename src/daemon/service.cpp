@@ -13,7 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "whiteowl/daemon/logging.hpp"
+#include "whiteowl/base/text.hpp"
 #include "whiteowl/daemon/manager.hpp"
 #include "whiteowl/daemon/pulse.hpp"
 
@@ -196,15 +196,15 @@ ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& sett
   return ExitStatus::ok;
 }
 
-std::string start_line(const Invocation& invocation, const Probe& probe, std::uint16_t fanout_id) {
+std::string start_line(const Invocation& invocation, const Probe& probe, std::uint16_t fanout_id,
+                       const std::string& sharing) {
   const auto& config = invocation.config;
   const bool live = invocation.read_file.empty();
   std::string line = fmt::format("chompy-probe {}: ", WHITEOWL_VERSION);
   if (live) {
-    constexpr std::array<std::string_view, 4> kModes{"hash", "cpu", "queue mapping", "round robin"};
-    line += fmt::format("capturing on {}, {} worker{}, fanout group {} ({})", joined(config.capture.interfaces),
-                        probe.workers(), probe.workers() == 1 ? "" : "s", fanout_id,
-                        kModes[static_cast<std::size_t>(config.capture.fanout_mode)]);
+    line += fmt::format("capturing on {}, {} worker{}", joined(config.capture.interfaces), probe.workers(),
+                        probe.workers() == 1 ? "" : "s");
+    if (!sharing.empty()) line += fmt::format(", fanout group {} ({})", fanout_id, sharing);
   } else {
     line += fmt::format("reading {}", invocation.read_file == "-" ? "standard input" : invocation.read_file);
   }

@@ -573,8 +573,8 @@ TEST_SUITE("ring" * doctest::skip(!in_private_network())) {
 
   TEST_CASE("every fanout mode is accepted") {
     const Wire wire{"wa", "wb"};
-    for (const FanoutMode mode :
-         {FanoutMode::hash, FanoutMode::cpu, FanoutMode::queue_mapping, FanoutMode::round_robin}) {
+    for (const FanoutMode mode : {FanoutMode::automatic, FanoutMode::hash, FanoutMode::steer, FanoutMode::cpu,
+                                  FanoutMode::queue_mapping, FanoutMode::round_robin}) {
       CaptureSettings settings = settings_for({"wb"});
       settings.fanout_mode = mode;
       Sources sources;

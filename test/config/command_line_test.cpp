@@ -58,7 +58,7 @@ TEST_CASE("a wrong command line is refused in one line with the nearest option")
   CHECK(normal({"-"}) == "unexpected argument -");
   CHECK(normal({"-debug", "false"}) == "unexpected argument false");
   CHECK(normal({"--", "-debug"}) == "unexpected argument -debug");
-  CHECK(normal({"-a\nb"}) == "unknown option -a?b");
+  CHECK(normal({"-a\nb"}) == "unknown option -a\\nb");
 }
 
 TEST_CASE("a switch takes Go's words for true and false") {

@@ -152,8 +152,8 @@ TEST_CASE("each mistake in a file is one line with its place") {
       {"capture:\n  promiscuous: 1\n", "c.yaml:2:16: capture.promiscuous: \"1\" is not true or false"},
       {"capture:\n  snap_len: 0x80\n", "c.yaml:2:13: capture.snap_len: \"0x80\" is not a whole number"},
       {"capture:\n  fanout_mode: hsah\n",
-       "c.yaml:2:16: capture.fanout_mode: \"hsah\" is not one of hash, cpu, queue_mapping, round_robin; did you mean "
-       "hash?"},
+       "c.yaml:2:16: capture.fanout_mode: \"hsah\" is not one of auto, hash, steer, cpu, queue_mapping, round_robin; "
+       "did you mean hash?"},
       {"capture:\n  bpf_filter: !tcp\n",
        "c.yaml:2:15: capture.bpf_filter: a value that begins with ! must stand in quotes"},
       {"export:\n  active_timeout: 60\n",
@@ -173,7 +173,8 @@ TEST_CASE("each mistake in a file is one line with its place") {
        "c.yaml:1:10: export.collector_prt: there is no such setting; did you mean export.collector_port?"},
       {"capture:\n  interface: [a, b, c]\nexport:\n  interface_index: [1, 2]\n",
        "c.yaml:4:20: export.interface_index: there are 2 numbers for 3 interfaces; give one for all, or one for each"},
-      {"export:\n  \"a\\nb\": 1\n", "c.yaml:2:3: export.a?b: there is no such setting; --print-config lists them all"},
+      {"export:\n  \"a\\nb\": 1\n",
+       "c.yaml:2:3: export.a\\nb: there is no such setting; --print-config lists them all"},
       {"a: &x [*x]\n", "c.yaml:1:1: a: there is no such block of settings; --print-config lists them all"},
   }};
   for (const auto& row : cases) {
@@ -376,4 +377,52 @@ TEST_CASE("--print-config says where each setting came from, and is read back as
   CHECK(again.capture.interfaces == std::vector<std::string>{"eth0", "eth1"});
   CHECK(again.capture.snap_len == 200);
   CHECK(again.flow.active_timeout == 90s);
+}
+
+TEST_CASE("an instance has a file, an interface and an observation domain by its name") {
+  Room room;
+  room.surroundings.instance_folder = room.path;
+  room.write("near.yaml", "capture:\n  interface: eth9\n");
+  const Invocation silent = room.parse({"--instance", "eth0"});
+  CHECK(silent.config_file.empty());
+  CHECK(silent.config.capture.interfaces == std::vector<std::string>{"eth0"});
+  CHECK(silent.config.ipfix.domain_id == instance_domain_id("eth0"));
+
+  room.write("eth0-a.yaml", "export:\n  collector_ip: 192.0.2.1\ncapture:\n  interface: eth0\n");
+  const Invocation named = room.parse({"--instance", "eth0-a"});
+  CHECK(named.config_file == room.file("eth0-a.yaml"));
+  CHECK(named.config.capture.interfaces == std::vector<std::string>{"eth0"});
+  CHECK(named.config.ipfix.domain_id == instance_domain_id("eth0-a"));
+  CHECK(room.parse({"--instance", "eth0-a", "-interface", "eth1"}).config.capture.interfaces.front() == "eth1");
+
+  room.write("eth0.yaml", "export:\n  domain_id: 7\n");
+  CHECK(room.parse({"--instance", "eth0"}).config.ipfix.domain_id == 7);
+  CHECK(
+      room.parse({"--instance", "eth0", "-config", room.file("near.yaml").c_str()}).config.capture.interfaces.front() ==
+      "eth9");
+  room.write("eth0.yaml", "export:\n  domain_id: 1\n");  // the default, but said
+  CHECK(room.parse({"--instance", "eth0"}).config.ipfix.domain_id == 1);
+
+  const std::string text = room.parse({"--print-config", "--instance", "br-lan"}).text;
+  CHECK(text.find("  interface: br-lan                     # command line (--instance)\n") != std::string::npos);
+}
+
+TEST_CASE("the observation domain of an instance is the FNV-1a hash of its name") {
+  // Test vectors of draft-eastlake-fnv, appendix C.
+  CHECK(instance_domain_id("a") == 0xE40C292C);
+  CHECK(instance_domain_id("foobar") == 0xBF9CF968);
+  CHECK(instance_domain_id("eth0-a") != instance_domain_id("eth0-b"));
+}
+
+TEST_CASE("a name that cannot be an instance is refused, and where its collector belongs is said") {
+  Room room;
+  for (const char* const name : {"", "a/b", "../eth0", "."}) {
+    CAPTURE(name);
+    CHECK(room.refusal({"--instance", name}).rfind("2: --instance: ", 0) == 0);
+  }
+  CHECK(room.refusal({"--instance", "a-very-long-name-of-an-interface"}).rfind("78: --instance", 0) == 0);
+  room.surroundings.output_is_journal = true;
+  CHECK(room.refusal({"--instance", "eth0"}) ==
+        "78: no collector: name one in export.collector_ip of /etc/chompy-probe/eth0.yaml (a service does not print "
+        "flows into the journal)");
 }

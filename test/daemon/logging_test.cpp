@@ -51,13 +51,6 @@ TEST_CASE("the journal is recognised by its device and inode, not by the variabl
   CHECK_FALSE(is_journal(-1, named.c_str()));
 }
 
-TEST_CASE("a message stays one line") {
-  CHECK(one_line("eth0\n<3>forged") == "eth0\\n<3>forged");
-  CHECK(one_line("a\tb\x1b[31m\x7f") == "a\\tb\\x1b[31m\\x7f");
-  CHECK(one_line("Grüße") == "Grüße");
-  CHECK(one_line("") == "");
-}
-
 TEST_CASE("for the journal a line is its priority and the message") {
   const auto text = caught([] {
     set_up_logging(LogLevel::debug, LogStyle::journal);

@@ -134,8 +134,9 @@ TEST_CASE("the start line says what, where from, how much memory and where to") 
   config.exporter.collectors.clear();
   config.flow.max_flows = 4096;
   const Probe probe{config, std::move(inputs), InputKind::live};
-  const std::string line = start_line(invocation, probe, 4711);
+  const std::string line = start_line(invocation, probe, 4711, "hash");
   CHECK(line.find("capturing on eth0, eth1, 1 worker, fanout group 4711 (hash)") != std::string::npos);
+  CHECK(start_line(invocation, probe, 4711, "").find("fanout") == std::string::npos);
   CHECK(line.find("memory fixed from here on: rings 0.0 MiB, flow tables ") != std::string::npos);
   CHECK(line.ends_with("; records to udp://192.0.2.7:4739"));
 }

@@ -2,9 +2,13 @@
 // tcp_vectors_tool [--strict] FILE...: the TCP figures of every conversation in classic Ethernet pcap files, as JSON
 // lines, for comparison with other implementations.  Its parsing is its own, so that nothing is judged by the probe's
 // decoder.
+// tcp_vectors_tool --frames FILE...: the frames that field 4 counts instead, one a line in the order of the file:
+//   frame number (from 1) <tab> source:port-destination:port <tab> retransmit or reordered
 //
 // One line per conversation, incarnation of its tuple and direction; direction 0 is that of the conversation's first
 // packet.  Conversations stand in the order of their first packets.  Every file has a meter of its own.
+#include <arpa/inet.h>
+
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -82,6 +86,19 @@ std::optional<Packet> parse(const Frame& frame) {
   return packet;
 }
 
+End end_of(const Packet& packet, const std::uint8_t* address, std::uint16_t port) {
+  return {std::string(reinterpret_cast<const char*>(address), packet.ip_version == 4 ? 4 : 16), port};
+}
+End source_of(const Packet& packet) { return end_of(packet, packet.source_address, packet.source_port); }
+End destination_of(const Packet& packet) { return end_of(packet, packet.destination_address, packet.destination_port); }
+
+std::string text(const End& end) {
+  std::array<char, INET6_ADDRSTRLEN> address{};
+  const bool v6 = end.first.size() == 16;
+  inet_ntop(v6 ? AF_INET6 : AF_INET, end.first.data(), address.data(), address.size());
+  return (v6 ? '[' + std::string{address.data()} + ']' : address.data()) + ':' + std::to_string(end.second);
+}
+
 struct Known {
   std::size_t number = 0;
   unsigned incarnation = 0;
@@ -95,26 +112,21 @@ class Run {
   Run(std::string name, const TcpSettings& settings) : name_{std::move(name)}, meter_{settings, 1, kMaxConversations} {}
 
   void feed(const Packet& packet) {
-    const std::size_t size = packet.ip_version == 4 ? 4 : 16;
-    const End from{std::string(reinterpret_cast<const char*>(packet.source_address), size), packet.source_port};
-    const End to{std::string(reinterpret_cast<const char*>(packet.destination_address), size), packet.destination_port};
-    const bool back = known_.find({to, from}) != known_.end();
-    const Tuple tuple = back ? Tuple{to, from} : Tuple{from, to};
-    const unsigned direction = back ? 1 : 0;
-    auto [entry, is_new] = known_.try_emplace(tuple);
-    Known& known = entry->second;
-    if (is_new) {
-      known.number = known_.size() - 1;
-      known.conversation.cold = static_cast<std::uint32_t>(known_.size());
-    }
-    const std::uint64_t hash = std::hash<std::string>{}(tuple.first.first + tuple.second.first) * 31 +
-                               (std::uint64_t{tuple.first.second} << 16U) + tuple.second.second;
-    if (meter_.observe(known.conversation, direction, packet, hash) == TcpVerdict::restart) {
+    const Place place = find(packet);
+    Known& known = *place.known;
+    if (meter_.observe(known.conversation, place.direction, packet, place.hash) == TcpVerdict::restart) {
       print(known);
       ++known.incarnation;
-      meter_.restart(known.conversation, direction, packet, hash);
+      meter_.restart(known.conversation, place.direction, packet, place.hash);
     }
-    ++known.packets[direction];
+    ++known.packets[place.direction];
+  }
+  // One line if field 4 counts the packet; `strict` is a run that leaves out what is reordered.
+  void feed_frame(const Packet& packet, std::size_t frame_number, Run& strict) {
+    const bool counted = counts(packet), repeated = strict.counts(packet);
+    if (!counted) return;
+    std::printf("%zu\t%s-%s\t%s\n", frame_number, text(source_of(packet)).c_str(), text(destination_of(packet)).c_str(),
+                repeated ? "retransmit" : "reordered");
   }
   void finish() {
     std::vector<const Known*> order(known_.size());
@@ -126,6 +138,32 @@ class Run {
   }
 
  private:
+  struct Place {
+    Known* known;
+    unsigned direction;
+    std::uint64_t hash;
+  };
+  Place find(const Packet& packet) {
+    const End from = source_of(packet), to = destination_of(packet);
+    const bool back = known_.find({to, from}) != known_.end();
+    const Tuple tuple = back ? Tuple{to, from} : Tuple{from, to};
+    auto [entry, is_new] = known_.try_emplace(tuple);
+    Known& known = entry->second;
+    if (is_new) {
+      known.number = known_.size() - 1;
+      known.conversation.cold = static_cast<std::uint32_t>(known_.size());
+    }
+    const std::uint64_t hash = std::hash<std::string>{}(tuple.first.first + tuple.second.first) * 31 +
+                               (std::uint64_t{tuple.first.second} << 16U) + tuple.second.second;
+    return {&known, back ? 1U : 0U, hash};
+  }
+  bool counts(const Packet& packet) {
+    const Place place = find(packet);
+    TcpConversation& conversation = place.known->conversation;
+    if (meter_.observe(conversation, place.direction, packet, place.hash) == TcpVerdict::restart)
+      meter_.restart(conversation, place.direction, packet, place.hash);
+    return meter_.take(conversation, place.direction).retransmit_count != 0;
+  }
   void print(Known& known) {
     const auto state = kStates[static_cast<std::size_t>(known.conversation.state)];
     for (unsigned d = 0; d < 2; ++d) {
@@ -150,7 +188,7 @@ class Run {
 };
 
 // Classic pcap in little-endian order, micro- or nanoseconds, link type Ethernet.
-bool read_file(const char* path, const TcpSettings& settings) {
+bool read_file(const char* path, const TcpSettings& settings, bool list_frames) {
   std::ifstream file{path, std::ios::binary};
   const std::vector<char> bytes{std::istreambuf_iterator<char>{file}, {}};
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
@@ -162,8 +200,13 @@ bool read_file(const char* path, const TcpSettings& settings) {
   const std::int64_t unit = le(0) == 0xA1B2C3D4 ? 1000 : 1;
   const bool raw = le(20) == 101;
   Run run{std::string{path}.substr(std::string_view{path}.rfind('/') + 1), settings};
+  TcpSettings without_reordered = settings;
+  without_reordered.retransmit_mode = RetransmitMode::strict;
+  Run strict{"", without_reordered};
   std::vector<std::uint8_t> wrapped;
+  std::size_t frame_number = 0;
   for (std::size_t at = 24; at + 16 <= bytes.size();) {
+    ++frame_number;
     Frame frame;
     frame.captured_octets = le(at + 8);
     frame.wire_octets = le(at + 12);
@@ -180,9 +223,15 @@ bool read_file(const char* path, const TcpSettings& settings) {
       frame.data = wrapped.data();
       frame.captured_octets += 14;
     }
-    if (const auto packet = parse(frame)) run.feed(*packet);
+    const auto packet = parse(frame);
+    if (!packet) continue;
+    if (list_frames) {
+      run.feed_frame(*packet, frame_number, strict);
+    } else {
+      run.feed(*packet);
+    }
   }
-  run.finish();
+  if (!list_frames) run.finish();
   return true;
 }
 
@@ -190,12 +239,14 @@ bool read_file(const char* path, const TcpSettings& settings) {
 
 int main(int argc, char** argv) {
   TcpSettings settings;
-  bool good = argc > 1;
+  bool good = argc > 1, list_frames = false;
   for (int i = 1; i < argc; ++i) {
     if (std::string_view{argv[i]} == "--strict") {
       settings.retransmit_mode = RetransmitMode::strict;
+    } else if (std::string_view{argv[i]} == "--frames") {
+      list_frames = true;
     } else {
-      good = read_file(argv[i], settings) && good;
+      good = read_file(argv[i], settings, list_frames) && good;
     }
   }
   return good ? 0 : 1;

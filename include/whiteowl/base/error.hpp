@@ -8,6 +8,8 @@
 #include <string>
 #include <system_error>
 
+#include "whiteowl/base/text.hpp"
+
 namespace whiteowl {
 
 // Exit statuses: sysexits(3) where it has a name, 2 as Go's flag package.
@@ -16,7 +18,7 @@ enum class ExitStatus : int { ok = 0, failure = 1, usage = 2, no_permission = 77
 // `what()` is the whole line for the user: what is wrong, where, and what to do.  No newline in it.
 class StartError : public std::runtime_error {
  public:
-  StartError(ExitStatus status, const std::string& line) : std::runtime_error{line}, status_{status} {}
+  StartError(ExitStatus status, const std::string& line) : std::runtime_error{one_line(line)}, status_{status} {}
   [[nodiscard]] ExitStatus status() const noexcept { return status_; }
 
  private:

@@ -72,6 +72,8 @@ class RingSource final : public PacketSource {
   // or locked): the old one stays there.
   [[nodiscard]] bool set_filter(const FilterChange& change) noexcept;
   [[nodiscard]] std::size_t ring_octets() const noexcept;
+  // By what the kernel shares the packets out, for people; empty if this ring gets all.
+  [[nodiscard]] std::string sharing() const;
   // Any thread: the next read() returns soon, with `end` once what the ring held at this moment has been delivered.
   void stop() noexcept;
 

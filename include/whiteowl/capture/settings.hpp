@@ -8,7 +8,7 @@
 
 namespace whiteowl {
 
-enum class FanoutMode : std::uint8_t { hash, cpu, queue_mapping, round_robin };
+enum class FanoutMode : std::uint8_t { automatic, hash, steer, cpu, queue_mapping, round_robin };
 
 struct CaptureSettings {
   std::vector<std::string> interfaces;  // capture.interface: one name or several (the legs of a TAP)
@@ -18,8 +18,10 @@ struct CaptureSettings {
   std::uint32_t buffer_size_mb = 64;  // MiB of ring in all, shared among the workers and interfaces
   std::uint32_t workers = 0;          // threads; 0 = auto
   std::uint32_t fanout_group = 0;     // id that several processes may name to share the traffic; 0 = one of our own
-  FanoutMode fanout_mode = FanoutMode::hash;
-  bool lock_filter = false;         // SO_LOCK_FILTER: the filter cannot be changed any more, not by us either
+  FanoutMode fanout_mode = FanoutMode::automatic;
+  bool defragment = false;         // the kernel puts the fragments of IPv4 datagrams together before it shares them out
+  std::uint32_t tunnel_depth = 0;  // of what is metered, which the fanout is to keep together; 0 = outermost header
+  bool lock_filter = false;        // SO_LOCK_FILTER: the filter cannot be changed any more, not by us either
   bool wait_for_interface = false;  // start although an interface is missing, and wait for it (a service at boot)
 };
 

@@ -51,6 +51,11 @@ inline constexpr std::array kCommandOptions = {
     CommandOption{"print-config", "", "--", "Settings", "Print all settings and where each came from",
                   "The output is a configuration file that says the same. A setting marked with reload can be changed "
                   "while the program runs: write it into the file and send SIGHUP."},
+    CommandOption{
+        "instance", "NAME", "--", "Settings", "Settings of chompy-probe@NAME.service",
+        "Unless -config names a file, the settings are read from /etc/chompy-probe/NAME.yaml if that exists. "
+        "capture.interface defaults to NAME, and export.domain_id to the 32-bit FNV-1a hash of NAME, which is "
+        "the same at each start and differs from instance to instance; --print-config shows it."},
     CommandOption{"list-interfaces", "", "-", "Information", "List the network interfaces", ""},
     CommandOption{"list-fields", "", "--", "Information", "List the fields that a record can have",
                   "These are the names that export.fields takes."},

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "whiteowl/base/error.hpp"
@@ -33,9 +34,15 @@ struct Invocation {
 struct Surroundings {
   // The first that exists is read when -config names none.
   std::vector<std::string> config_files{"config.yaml", "/etc/chompy-probe/config.yaml"};
+  // With --instance NAME it is NAME.yaml in this folder instead.
+  std::string instance_folder{"/etc/chompy-probe"};
   bool output_is_journal = false;  // standard output goes to the journal: flows must not be printed there unasked
 };
 [[nodiscard]] Surroundings current_surroundings();
+
+// export.domain_id of an instance that names none: never 0 (RFC 7011 3.1: no domain) nor 1 (the default of a probe that
+// is no instance).
+[[nodiscard]] std::uint32_t instance_domain_id(std::string_view instance) noexcept;
 
 // The defaults of the table of options.
 [[nodiscard]] Config default_config();

@@ -80,7 +80,8 @@ constexpr Limits checked_by(std::string (*check)(const std::string&)) {
 }
 
 // In the order of the enumerators; no, yes for a switch.
-inline constexpr std::array<std::string_view, 4> kFanoutModeWords{"hash", "cpu", "queue_mapping", "round_robin"};
+inline constexpr std::array<std::string_view, 6> kFanoutModeWords{"auto", "hash",          "steer",
+                                                                  "cpu",  "queue_mapping", "round_robin"};
 inline constexpr std::array<std::string_view, 2> kTunnelWords{"outer", "inner"};
 inline constexpr std::array<std::string_view, 2> kRttSideWords{"destination", "source"};
 inline constexpr std::array<std::string_view, 2> kRetransmitModeWords{"seed", "strict"};
@@ -117,10 +118,14 @@ inline constexpr std::array kOptions = {
         "Processes that name the same group share the packets of an interface; auto takes a group of its own.",
         [](auto& c) -> auto& { return c.capture.fanout_group; }),
     option(
-        "capture.fanout_mode", "hash", one_of(kFanoutModeWords), Reload::no,
-        "How the kernel chooses the worker of a packet; only hash brings both directions of a flow to one worker "
-        "on any network card.",
+        "capture.fanout_mode", "auto", one_of(kFanoutModeWords), Reload::no,
+        "How the kernel chooses the worker of a packet; auto is steer with decode.tunnels: inner and hash without, "
+        "which bring both directions of a flow to one worker on any network card.",
         [](auto& c) -> auto& { return c.capture.fanout_mode; }),
+    option(
+        "capture.defragment", "false", any(), Reload::no,
+        "Let the kernel put fragmented IPv4 datagrams together first, so that each counts as one packet.",
+        [](auto& c) -> auto& { return c.capture.defragment; }),
     option(
         "capture.lock_filter", "false", any(), Reload::no,
         "Lock the filter in the kernel, so that not even this process can change it any more.",

@@ -35,9 +35,6 @@ class BadValue : public std::runtime_error {
   std::size_t item_;
 };
 
-// A message for people: control characters, which a file or an argument may contain, become question marks.
-[[nodiscard]] std::string printable(std::string text);
-
 // What a setting may be.  Which members count depends on the type of its destination.
 struct Limits {
   std::int64_t min = 0;                     // numbers; nanoseconds for durations

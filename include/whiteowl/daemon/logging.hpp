@@ -14,9 +14,6 @@ namespace whiteowl {
 // alone says little: it is inherited by programs whose output goes elsewhere.
 [[nodiscard]] bool is_journal(int fd, const char* journal_stream);
 
-// Control characters as \n, \t or \xNN.
-[[nodiscard]] std::string one_line(std::string_view text);
-
 enum class LogStyle : std::uint8_t {
   journal,  // <N> and the message: the journal knows the time itself (sd-daemon(3))
   dated,    // time, level, message; the level in colour on a terminal

@@ -44,6 +44,7 @@ struct ServiceSettings {
 [[nodiscard]] ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& settings);
 
 // What the probe is and does and how much memory it has taken, one line.
-[[nodiscard]] std::string start_line(const Invocation& invocation, const Probe& probe, std::uint16_t fanout_id);
+[[nodiscard]] std::string start_line(const Invocation& invocation, const Probe& probe, std::uint16_t fanout_id,
+                                     const std::string& sharing);
 
 }  // namespace whiteowl

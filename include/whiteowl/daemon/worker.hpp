@@ -27,6 +27,7 @@ struct Input {
   // Asks the source to end after what it holds; callable from any thread.  Empty: the worker just stops reading.
   std::function<void()> stop;
   std::size_t ring_octets = 0;
+  std::string sharing{};  // by what the kernel shares packets out among the workers, for people; empty: it does not
   // Thread of read(): another filter; false when the kernel did not take it.  Empty: the filter stays.
   std::function<bool(const FilterChange&)> set_filter = {};
 };
