@@ -112,26 +112,6 @@ std::string Fanout::text() const {
   return text;
 }
 
-std::optional<Fanout> fanout_of(int fd) noexcept {
-  std::uint32_t group = 0;
-  socklen_t size = sizeof group;
-  if (::getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, &size) != 0 || group == 0) return std::nullopt;
-  switch (group >> 16U & 0xFFU) {
-    case PACKET_FANOUT_CPU:
-      return Fanout{Fanout::By::cpu, {}};
-    case PACKET_FANOUT_QM:
-      return Fanout{Fanout::By::queue_mapping, {}};
-    case PACKET_FANOUT_LB:
-      return Fanout{Fanout::By::round_robin, {}};
-    case PACKET_FANOUT_CBPF:
-      return Fanout{Fanout::By::classic_program, {}};
-    case PACKET_FANOUT_EBPF:
-      return Fanout{Fanout::By::loaded_program, {}};
-    default:
-      return Fanout{Fanout::By::hash, {}};
-  }
-}
-
 Fanout join_fanout(int fd, const FanoutPlan& plan, const std::function<void()>& let_in) {
   switch (chosen_mode(plan.mode, plan.tunnel_depth > 0)) {
     case FanoutMode::steer:
@@ -147,6 +127,26 @@ Fanout join_fanout(int fd, const FanoutPlan& plan, const std::function<void()>& 
       break;
   }
   return join_plain(fd, plan, let_in, PACKET_FANOUT_HASH, Fanout::By::hash);
+}
+
+std::optional<Fanout> joined_fanout(int fd) {
+  std::uint32_t group = 0;
+  socklen_t size = sizeof group;
+  if (::getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, &size) != 0 || group == 0) return std::nullopt;
+  switch (group >> 16U & 0xFFU) {
+    case PACKET_FANOUT_CPU:
+      return Fanout{Fanout::By::cpu, ""};
+    case PACKET_FANOUT_QM:
+      return Fanout{Fanout::By::queue_mapping, ""};
+    case PACKET_FANOUT_LB:
+      return Fanout{Fanout::By::round_robin, ""};
+    case PACKET_FANOUT_CBPF:
+      return Fanout{Fanout::By::classic_program, ""};
+    case PACKET_FANOUT_EBPF:
+      return Fanout{Fanout::By::loaded_program, ""};
+    default:
+      return Fanout{Fanout::By::hash, ""};
+  }
 }
 
 }  // namespace whiteowl

@@ -472,9 +472,10 @@ void Meter::flush(FlowEndReason reason) noexcept {
   self.publish();
 }
 
-void Meter::set_timeouts(Duration active, Duration inactive) noexcept {
+void Meter::set_timeouts(Duration active, Duration inactive, Duration close_linger) noexcept {
   impl_->settings.active_timeout = active;
   impl_->settings.inactive_timeout = inactive;
+  impl_->tcp_settings.close_linger = close_linger;
 }
 
 const MeterCounters& Meter::counters() const noexcept { return impl_->counters; }

@@ -168,6 +168,10 @@ std::vector<ControlRecord> Options::statistics(const ProcessStatistics& process,
 
 std::vector<ControlRecord> Options::prologue() const { return prologue_; }
 
+std::uint16_t Options::next_id() const noexcept {
+  return static_cast<std::uint16_t>(first_id_ + kOptionTemplates.size());
+}
+
 std::vector<ControlRecord> Options::reports(const ProcessStatistics& process, const ExportedTotals& exported,
                                             bool repeat) const {
   std::vector<ControlRecord> all;

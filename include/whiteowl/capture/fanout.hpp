@@ -46,8 +46,8 @@ struct Fanout {
   [[nodiscard]] std::string text() const;
 };
 
-// Of a socket that is a member already, as the kernel tells; none for one that is not.
-[[nodiscard]] std::optional<Fanout> fanout_of(int fd) noexcept;
+// By what the packets of a socket that is a member already are shared out; nothing if it is in no group.
+[[nodiscard]] std::optional<Fanout> joined_fanout(int fd);
 
 // Makes the bound packet socket `fd` a member, and calls `let_in` at once when it is one: packets are its own from then
 // on.  Steering tries a loaded program (CAP_BPF), then a classic one.  If the group has one of the two already, that is

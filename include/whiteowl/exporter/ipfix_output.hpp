@@ -11,11 +11,15 @@
 // that the kernel did not take was never sent: its number goes to the next one, its records to notSentFlowTotalCount.
 // A new session starts at 0; a Message in hand goes to it after the templates.
 //
+// Other fields (follow()) get templates with new ids in the same session, so that no collector reads new data by old
+// templates; the sequence goes on.
+//
 // While the transport is busy records wait; after `patience` they are lost and counted, until it takes Messages again.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "whiteowl/exporter/counters.hpp"
@@ -43,6 +47,7 @@ class IpfixOutput final : public RecordOutput {
   [[nodiscard]] bool write(const FlowRecord& record, Timestamp now) noexcept override;
   void step(Timestamp now) noexcept override;
   [[nodiscard]] bool finish(Timestamp now) noexcept override;
+  void follow(const ExporterSettings& settings, const IpfixSettings& ipfix, Duration patience) noexcept override;
 
  private:
   // A Message being filled and the Flow Records in it.
@@ -51,6 +56,7 @@ class IpfixOutput final : public RecordOutput {
     std::uint32_t flow_records = 0;
   };
   [[nodiscard]] bool ready(Timestamp now) noexcept;
+  [[nodiscard]] bool change_templates(Timestamp now) noexcept;
   [[nodiscard]] bool drop_record() noexcept;
   [[nodiscard]] bool put_control(Timestamp now) noexcept;
   void begin(Timestamp now) noexcept;
@@ -68,15 +74,18 @@ class IpfixOutput final : public RecordOutput {
   void settle_doubtful(bool sent) noexcept;
 
   std::unique_ptr<Transport> transport_;
+  IpfixSettings ipfix_;  // what the templates were made from
   Templates templates_;
   Options options_;
   std::function<ProcessStatistics()> statistics_;
   ExportCounters& counters_;
   LedgerPage page_;
-  const Duration template_interval_;
-  const std::uint32_t template_messages_;
-  const Duration patience_;
+  Duration template_interval_;
+  std::uint32_t template_messages_;
+  Duration patience_;
+  std::uint32_t rate_;
   Pace pace_;
+  std::optional<IpfixSettings> next_;  // fields to change to as soon as what is begun has gone
 
   Pending filling_;
   Pending held_;  // begun in the session before; goes out after the new session's templates

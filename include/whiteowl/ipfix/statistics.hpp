@@ -65,6 +65,8 @@ class Options {
   // them out.
   [[nodiscard]] std::vector<ControlRecord> reports(const ProcessStatistics& process, const ExportedTotals& exported,
                                                    bool repeat) const;
+  // The first id that neither these nor the data templates use.
+  [[nodiscard]] std::uint16_t next_id() const noexcept;
 
  private:
   [[nodiscard]] std::vector<ControlRecord> statistics(const ProcessStatistics& process,
