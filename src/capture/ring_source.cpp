@@ -241,7 +241,8 @@ Ring::Ring(UniqueFd inherited, const RingPlan& plan)
       memory_{fd(), plan.geometry.octets()},
       geometry_{plan.geometry},
       interface_index_{plan.interface_index},
-      index_{first_unread()} {}
+      index_{first_unread()},
+      fanout_{joined_fanout(fd())} {}
 
 // The kernel fills blocks one after the other and waits at one that was not given back, so the newest is the one that
 // it fills now, or filled last.  Blocks that were handed over stand in a row before it.

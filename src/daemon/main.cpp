@@ -100,7 +100,7 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
   config.capture.wait_for_interface = under_systemd();
-  RingHeritage heritage = take_heritage(config.capture, live);
+  RingHeritage heritage = take_heritage(ring_settings(config), live);
   const auto fanout_id = fanout_id_for(config.capture, heritage.inherited);
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
   auto inputs = open_inputs(invocation, fanout_id, std::move(heritage));
