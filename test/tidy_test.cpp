@@ -52,8 +52,9 @@ const std::vector<Fence> kFences = {
     {R"(yaml-cpp/.*)", {"src/config/load.cpp"}},
     {R"(cxxopts\.hpp)", {"src/config/load.cpp"}},
     {R"(spdlog/.*)", {"src/daemon/", "src/exporter/"}},
-    {R"((bpf|linux)/(lib)?bpf.*)", {}},
+    {R"((bpf|linux)/(lib)?bpf.*)", {"src/capture/loaded_program.cpp"}},
     {R"(systemd/.*)", {"src/daemon/"}},
+    {R"(prometheus/.*)", {"src/daemon/metrics.cpp"}},
 };
 
 struct Ban {

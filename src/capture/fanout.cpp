@@ -9,11 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <string_view>
 #include <vector>
 
 #include "whiteowl/base/error.hpp"
-#include "whiteowl/base/fd.hpp"
+#include "whiteowl/capture/loaded_program.hpp"
 #include "whiteowl/capture/steering.hpp"
 #include "whiteowl/packet/headers.hpp"
 
@@ -61,24 +62,43 @@ void set_classic_program(int fd, const FanoutPlan& plan) {
   if (::setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &given, sizeof given) != 0) refuse(plan, errno);
 }
 
-Fanout join_plain(int fd, const FanoutPlan& plan, std::uint32_t type, Fanout::By by) {
+void set_loaded_program(int fd, const FanoutPlan& plan, const LoadedProgram& loaded) {
+  const int program = loaded.fd.get();  // the group holds on to it
+  if (::setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof program) != 0) refuse(plan, errno);
+}
+
+using LetIn = std::function<void()>;
+
+Fanout join_plain(int fd, const FanoutPlan& plan, const LetIn& let_in, std::uint32_t type, Fanout::By by) {
   if (const int error = try_to_join(fd, plan, type); error != 0) refuse(plan, error);
+  let_in();
   return {by, ""};
 }
 
-Fanout join_steered(int fd, const FanoutPlan& plan) {
-  const int error = try_to_join(fd, plan, PACKET_FANOUT_CBPF);
-  if (error == 0) {
-    set_classic_program(fd, plan);
-    return {Fanout::By::classic_program, ""};
+// The first member of a group is its only one while the program is not set, and every other one sets the same.
+Fanout join_steered(int fd, const FanoutPlan& plan, const LetIn& let_in) {
+  const LoadedProgram loaded = load_program(steering_program(as_deep_as(plan, kLoadedLimits), link_octets(plan.link)));
+  // Whether it is a member now.  Another type than the group's is EINVAL.
+  const auto joins = [&](std::uint32_t type) {
+    const int error = try_to_join(fd, plan, type);
+    if (error == 0) let_in();
+    if (error != 0 && error != EINVAL) refuse(plan, error);
+    return error == 0;
+  };
+  if (loaded.fd && joins(PACKET_FANOUT_EBPF)) {
+    set_loaded_program(fd, plan, loaded);
+    return {Fanout::By::loaded_program, ""};
   }
-  if (error != EINVAL) refuse(plan, error);
+  if (joins(PACKET_FANOUT_CBPF)) {
+    set_classic_program(fd, plan);
+    return {Fanout::By::classic_program, loaded.fd ? "as the group was when we came" : loaded.why_not};
+  }
   // A member that may load programs has given the group one, and the kernel applies it to all: it needs no other.
-  if (plan.shared && try_to_join(fd, plan, PACKET_FANOUT_EBPF) == 0)
-    return {Fanout::By::loaded_program, "of another member of the group"};
-  if (plan.shared) refuse(plan, error);
+  if (plan.shared && !loaded.fd && joins(PACKET_FANOUT_EBPF))
+    return {Fanout::By::loaded_program, "that of another member"};
+  if (plan.shared) refuse(plan, EINVAL);
   // In a group of our own there is nobody to disagree with, so the kernel knows no such type.
-  Fanout fanout = join_plain(fd, plan, PACKET_FANOUT_HASH, Fanout::By::hash);
+  Fanout fanout = join_plain(fd, plan, let_in, PACKET_FANOUT_HASH, Fanout::By::hash);
   fanout.remark = "this kernel cannot steer, so conversations in tunnels may be torn apart";
   return fanout;
 }
@@ -93,21 +113,21 @@ std::string Fanout::text() const {
   return text;
 }
 
-Fanout join_fanout(int fd, const FanoutPlan& plan) {
+Fanout join_fanout(int fd, const FanoutPlan& plan, const std::function<void()>& let_in) {
   switch (chosen_mode(plan.mode, plan.tunnel_depth > 0)) {
     case FanoutMode::steer:
-      return join_steered(fd, plan);
+      return join_steered(fd, plan, let_in);
     case FanoutMode::cpu:
-      return join_plain(fd, plan, PACKET_FANOUT_CPU, Fanout::By::cpu);
+      return join_plain(fd, plan, let_in, PACKET_FANOUT_CPU, Fanout::By::cpu);
     case FanoutMode::queue_mapping:
-      return join_plain(fd, plan, PACKET_FANOUT_QM, Fanout::By::queue_mapping);
+      return join_plain(fd, plan, let_in, PACKET_FANOUT_QM, Fanout::By::queue_mapping);
     case FanoutMode::round_robin:
-      return join_plain(fd, plan, PACKET_FANOUT_LB, Fanout::By::round_robin);
+      return join_plain(fd, plan, let_in, PACKET_FANOUT_LB, Fanout::By::round_robin);
     case FanoutMode::automatic:
     case FanoutMode::hash:
       break;
   }
-  return join_plain(fd, plan, PACKET_FANOUT_HASH, Fanout::By::hash);
+  return join_plain(fd, plan, let_in, PACKET_FANOUT_HASH, Fanout::By::hash);
 }
 
 std::optional<Fanout> joined_fanout(int fd) {

@@ -12,10 +12,7 @@ namespace whiteowl {
 namespace {
 
 constexpr std::uint32_t kOutgoing = 4;  // PACKET_OUTGOING
-constexpr std::uint32_t kNetwork = static_cast<std::uint32_t>(SKF_NET_OFF);
 constexpr std::uint32_t kAncillary = static_cast<std::uint32_t>(SKF_AD_OFF);
-
-constexpr std::uint16_t kTagTypes[] = {ethertype::kVlan, ethertype::kProviderVlan, ethertype::kOldProviderVlan};
 
 // Scratch memory of the program.
 enum Slot : std::uint32_t {
@@ -123,45 +120,30 @@ class Builder : private Assembler {
   }
 
  private:
-  // A program sees arriving packets from their network header, departing ones from their MAC header.  Offsets from
-  // SKF_NET_OFF mean the network header in both, but do not reach what the card left in pages, which is where the inner
-  // headers of arriving packets may be; so those are read by plain offsets.
+  // A program sees arriving packets from their network header, departing ones from their link header.  SKF_NET_OFF
+  // would mean the network header in both, but it does not reach what the card or a forwarding kernel left in pages,
+  // and that is where inner headers may be.
   void begin() {
     layer_ = label();
-    const Label departing = label(), shims = label();
+    const Label known = label();
     constant(0);
     for (const Slot slot : {kAddresses, kPorts, kFragment}) store(slot);
+    to_x();
+    length();
+    store(kEnd);
     ancillary(SKF_AD_PROTOCOL);
     store(kType);
-    ancillary(SKF_AD_PKTTYPE);
-    if_equal(kOutgoing, departing);
-    length();
-    store(kEnd);
-    constant(0);
-    to_x();
-    go(shims);
-    place(departing);
-    over_tags_of_departing();
-    length();
-    add(kNetwork - link_octets_);
-    store(kEnd);
-    constant(kNetwork);
-    to_x();
-    place(shims);
-    // What sent the packet need not have said its type: whatever begins like an IP header is one.
+    if (link_octets_ > 0) {
+      ancillary(SKF_AD_PKTTYPE);
+      if_not_equal(kOutgoing, known);
+      need(link_octets_);
+      half(link_octets_ - 2);
+      store(kType);
+      step(link_octets_);
+    }
+    place(known);
+    // An unknown type need not be one: whatever begins like an IP header is taken for one.
     type(layer_);
-  }
-
-  // Their network header is already the one behind the tags, whatever the type of the frame says.
-  void over_tags_of_departing() {
-    const Label tagged = label(), behind = label();
-    load(kType);
-    for (const auto tpid : kTagTypes) if_equal(tpid, tagged);
-    go(behind);
-    place(tagged);
-    constant(0);
-    store(kType);
-    place(behind);
   }
 
   // Ends here unless so many octets are there.
@@ -359,7 +341,8 @@ class Builder : private Assembler {
   void tag() {
     const Label tagged = label(), behind = label();
     load(kType);
-    for (const auto tpid : kTagTypes) if_equal(tpid, tagged);
+    for (const auto tpid : {ethertype::kVlan, ethertype::kProviderVlan, ethertype::kOldProviderVlan})
+      if_equal(tpid, tagged);
     go(behind);
     place(tagged);
     need(sizeof(VlanTag));

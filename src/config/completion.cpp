@@ -5,6 +5,7 @@
 
 #include "whiteowl/config/command_line.hpp"
 #include "whiteowl/config/options.hpp"
+#include "whiteowl/ipfix/mapping.hpp"
 
 namespace whiteowl {
 
@@ -24,13 +25,14 @@ std::string words_of(const Option& option) {
 }
 
 // What both shells complete behind an option follows from the name of its argument.
-enum class Source : std::uint8_t { none, files, interfaces, settings, output_words };
+enum class Source : std::uint8_t { none, files, interfaces, settings, output_words, mapping_words };
 
 Source source_of(const CommandOption& option) {
   if (option.argument == "FILE") return Source::files;
   if (option.argument == "IF" || option.name == "instance") return Source::interfaces;
   if (option.argument == "KEY=VALUE") return Source::settings;
   if (option.name == "output") return Source::output_words;
+  if (option.name == "print-mapping") return Source::mapping_words;
   return Source::none;
 }
 
@@ -44,6 +46,8 @@ std::string bash_action(const CommandOption& option) {
       return "words=$settings; compopt -o nospace";
     case Source::output_words:
       return "words='" + joined(kOutputWords) + "'";
+    case Source::mapping_words:
+      return "words='" + joined(kMappingKinds) + "'";
     case Source::none:
       break;
   }
@@ -60,6 +64,8 @@ std::string zsh_action(const CommandOption& option) {
       return "_chompy_probe_setting";
     case Source::output_words:
       return "(" + joined(kOutputWords) + ")";
+    case Source::mapping_words:
+      return "(" + joined(kMappingKinds) + ")";
     case Source::none:
       break;
   }

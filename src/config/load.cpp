@@ -22,6 +22,7 @@
 #include "whiteowl/config/reference.hpp"
 #include "whiteowl/config/settings.hpp"
 #include "whiteowl/ipfix/elements.hpp"
+#include "whiteowl/ipfix/mapping.hpp"
 
 namespace whiteowl {
 
@@ -328,6 +329,16 @@ std::string verdict(const Invocation& invocation) {
   return invocation.config_file + ": the settings are in order\n";
 }
 
+std::string mapping_text(const std::vector<Given>& given, std::uint32_t enterprise_number) {
+  std::string kind = last(given, "print-mapping")->value;
+  try {
+    kind = kMappingKinds[read_word(scalar(kind), one_of(kMappingKinds))];
+  } catch (const BadValue& bad) {
+    throw StartError{ExitStatus::usage, "--print-mapping: " + std::string{bad.what()}};
+  }
+  return collector_mapping(kind, enterprise_number);
+}
+
 // What needs no settings.
 std::optional<std::string> information(const std::vector<Given>& given) {
   if (switched_on(given, "help")) return help_text();
@@ -398,6 +409,9 @@ Invocation parse_invocation(std::span<const char* const> arguments, const Surrou
   } else if (switched_on(given, "print-config")) {
     invocation.action = Action::print_and_exit;
     invocation.text = settings_text(settings);
+  } else if (last(given, "print-mapping") != nullptr) {
+    invocation.action = Action::print_and_exit;
+    invocation.text = mapping_text(given, invocation.config.ipfix.enterprise_number);
   }
   invocation.read_file = value_or_empty(given, "read");
   invocation.counters_file = value_or_empty(given, "counters");

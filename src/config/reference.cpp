@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "whiteowl/config/command_line.hpp"
+#include "whiteowl/ipfix/elements.hpp"
 
 namespace whiteowl {
 
@@ -217,6 +218,21 @@ std::string options_manual() {
     if (!option.more.empty()) text += sentences(option.more);
   }
   return text + ".El\n";
+}
+
+std::string fields_manual() {
+  const auto table = [](FieldSet set) {
+    std::string text = ".Bl -tag -width Ds\n";
+    for (const Element& row : kElements) {
+      if (row.set != set) continue;
+      text += ".It " + std::string{row.name} + " Pq " + (row.registry == Registry::ours ? "PEN/" : "") +
+              std::to_string(row.id) + " , " + std::string{type_name(row.type)} + " , ";
+      if (row.unit != Unit::none) text += std::string{unit_name(row.unit)} + " , ";
+      text += std::string{kind_letter(row.kind)} + "\n" + sentences(row.meaning);
+    }
+    return text + ".El\n";
+  };
+  return ".Ss Standard fields\n" + table(FieldSet::standard) + ".Ss Extended fields\n" + table(FieldSet::extended);
 }
 
 std::string settings_manual() {

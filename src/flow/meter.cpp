@@ -97,6 +97,13 @@ struct Meter::Impl {
 
   // ---- export
 
+  // Until when the record speaks, by the packets' stamps: a timeout cuts what goes on at its deadline, whoever looks
+  // when; other reasons end it with its last packet, or where the capture ends.
+  [[nodiscard]] Timestamp cut_of(const FlowDirection& way, FlowEndReason reason) const noexcept {
+    const bool timeout = reason == FlowEndReason::active_timeout || reason == FlowEndReason::idle_timeout;
+    if (timeout) return way.end + (deadline(way).at - way.seen);
+    return reason == FlowEndReason::forced_end ? way.end + (clock.now() - way.seen) : way.end;
+  }
   void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason) noexcept {
     Flow& flow = table.flow(index);
     FlowDirection& way = flow.way(direction);
@@ -118,11 +125,15 @@ struct Meter::Impl {
     record.min_ttl = way.min_ttl;
     record.max_ttl = way.max_ttl;
     record.flow_direction = way.outgoing;
+    record.tunnel_id = way.tunnel_id;
+    record.tunnel_type = way.tunnel_type;
     record.ingress_interface = interface_index(way.interface);
+    record.egress_interface = egress_of(way, flow.way(direction ^ 1U));
     record.end_reason = reason;
     record.biflow_direction =
         initiator_of(index) == direction ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
-    if (metered_tcp(flow)) record.tcp = tcp.take(table.tcp(index), direction);
+    if (metered_tcp(flow)) tcp.take(table.tcp(index), direction, cut_of(way, reason), record.tcp, record.tcp_extended);
+    note_one_way(flow, direction);
     packets_in_table -= way.packets;
     way.packets = 0;
     way.octets = 0;
@@ -131,6 +142,18 @@ struct Meter::Impl {
     sink.put(record);
   }
 
+  // Who sends data or acknowledgments on and on was answered.  A handshake repeated in vain, a scan and a reset are not
+  // enough: what answers a forged address is one-way by nature.
+  void note_one_way(Flow& flow, unsigned direction) noexcept {
+    constexpr std::uint64_t kOnAndOn = 4;  // packets in one record
+    const FlowDirection& way = flow.way(direction);
+    if (flow.key.protocol() != ip_protocol::kTcp || flow.one_way != 0 || flow.way(direction ^ 1U).ever != 0) return;
+    const unsigned flags = way.tcp_flags;
+    const bool goes_on = (flags & tcp_flag::kSyn) == 0 || (flags & (tcp_flag::kPsh | tcp_flag::kFin)) != 0;
+    if (way.packets < kOnAndOn || (flags & tcp_flag::kAck) == 0 || (flags & tcp_flag::kRst) != 0 || !goes_on) return;
+    flow.one_way = 1;
+    counters.conversations_one_way.add();
+  }
   static void fill_identity(FlowRecord& record, const Flow& flow, unsigned direction) noexcept {
     const FlowKey& key = flow.key;
     const auto* low = reinterpret_cast<const std::uint8_t*>(key.low);
@@ -152,10 +175,21 @@ struct Meter::Impl {
     if (indexes.empty()) return 0;
     return indexes[std::min<std::size_t>(interface, indexes.size() - 1)];
   }
+  // What this host sends leaves by the interface that saw it.  What passes two interfaces, such as the legs of a tap,
+  // leaves by the one on which its answers come in.
+  [[nodiscard]] std::uint32_t egress_of(const FlowDirection& way, const FlowDirection& other) const noexcept {
+    if (way.outgoing != 0) return interface_index(way.interface);
+    if (other.ever != 0 && other.outgoing == 0 && other.interface != way.interface)
+      return interface_index(other.interface);
+    return 0;
+  }
+  // Asked for a record: the answer stays the same for all records of the conversation.
   [[nodiscard]] unsigned initiator_of(std::uint32_t index) noexcept {
-    const Flow& flow = table.flow(index);
+    Flow& flow = table.flow(index);
     const std::uint8_t client = metered_tcp(flow) ? table.tcp(index).client : std::uint8_t{0};
-    return client == 0 ? flow.initiator : client - 1U;
+    if (flow.told == 0 && client != 0) flow.initiator = static_cast<std::uint8_t>(client - 1U);
+    flow.told = 1;
+    return flow.initiator;
   }
 
   void export_both(std::uint32_t index, FlowEndReason reason) noexcept {
@@ -274,7 +308,9 @@ struct Meter::Impl {
     Flow& flow = table.flow(index);
     flow.born = item.packet.frame->time;
     flow.initiator = static_cast<std::uint8_t>(item.direction);
+    flow.told = 0;
     flow.closed = 0;
+    flow.one_way = 0;
     flow.fins = 0;
     if (metered_tcp(flow)) table.tcp(index).cold = index + 1;  // the meter's arena has a place for each entry, or none
   }
@@ -364,6 +400,8 @@ struct Meter::Impl {
     way.customer_vlan_id = packet.customer_vlan_id;
     way.interface = packet.frame->interface;
     way.outgoing = packet.frame->outgoing ? 1 : 0;
+    way.tunnel_id = packet.tunnel_id;
+    way.tunnel_type = packet.tunnel_type;
     cold.source_mac = {};
     cold.destination_mac = {};
     if (packet.source_mac != nullptr) std::memcpy(cold.source_mac.octets.data(), packet.source_mac, 6);

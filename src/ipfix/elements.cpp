@@ -14,30 +14,6 @@ namespace {
 constexpr std::string_view kStandard = "standard";
 constexpr std::string_view kExtended = "extended";
 
-std::string_view type_name(DataType type) {
-  switch (type) {
-    case DataType::octet_array:
-      return "octetArray";
-    case DataType::unsigned8:
-      return "unsigned8";
-    case DataType::unsigned16:
-      return "unsigned16";
-    case DataType::unsigned32:
-      return "unsigned32";
-    case DataType::unsigned64:
-      return "unsigned64";
-    case DataType::mac_address:
-      return "macAddress";
-    case DataType::date_time_milliseconds:
-      return "dateTimeMilliseconds";
-    case DataType::ipv4_address:
-      return "ipv4Address";
-    case DataType::ipv6_address:
-      return "ipv6Address";
-  }
-  return "";
-}
-
 bool is_field_set(std::string_view name) { return name == kStandard || name == kExtended; }
 
 // Every record must have a field, or it could not be told to anybody.
@@ -74,6 +50,61 @@ const Element* find_element(std::string_view name) noexcept {
   return row == kElements.end() ? nullptr : row;
 }
 
+std::string_view type_name(DataType type) noexcept {
+  switch (type) {
+    case DataType::octet_array:
+      return "octetArray";
+    case DataType::unsigned8:
+      return "unsigned8";
+    case DataType::unsigned16:
+      return "unsigned16";
+    case DataType::unsigned32:
+      return "unsigned32";
+    case DataType::unsigned64:
+      return "unsigned64";
+    case DataType::mac_address:
+      return "macAddress";
+    case DataType::date_time_milliseconds:
+      return "dateTimeMilliseconds";
+    case DataType::ipv4_address:
+      return "ipv4Address";
+    case DataType::ipv6_address:
+      return "ipv6Address";
+  }
+  return "";
+}
+
+std::string_view unit_name(Unit unit) noexcept {
+  switch (unit) {
+    case Unit::none:
+      return "-";
+    case Unit::octets:
+      return "octets";
+    case Unit::packets:
+      return "packets";
+    case Unit::milliseconds:
+      return "ms";
+    case Unit::microseconds:
+      return "us";
+    case Unit::hops:
+      return "hops";
+  }
+  return "";
+}
+
+char kind_letter(Kind kind) noexcept {
+  constexpr std::string_view kLetters = "KCXEA";
+  return kLetters[static_cast<std::size_t>(kind)];
+}
+
+std::string description(const Element& element) {
+  constexpr std::array<std::string_view, 5> kKinds{"key", "count", "extreme", "estimate", "attribute"};
+  std::string text{element.meaning.substr(0, element.meaning.size() - 1)};
+  text += " (";
+  if (element.unit != Unit::none) (text += unit_name(element.unit)) += ", ";
+  return (text += kKinds[static_cast<std::size_t>(element.kind)]) += ").";
+}
+
 std::string check_fields(const std::vector<std::string>& fields) {
   if (fields.empty()) return "no fields: say standard, extended or a list of names (--list-fields shows all)";
   std::size_t sets = 0;
@@ -92,21 +123,26 @@ std::string check_fields(const std::vector<std::string>& fields) {
 }
 
 std::string list_fields(std::uint32_t enterprise_number) {
-  std::string text;
-  std::array<char, 256> line{};
-  std::snprintf(line.data(), line.size(), "%-25s %-9s %-20s %-6s %s\n", "NAME", "PEN/ID", "TYPE", "OCTETS", "MEANING");
-  text += line.data();
+  const auto padded = [](std::string text, std::size_t width) {
+    text.append(text.size() < width ? width - text.size() : 1, ' ');
+    return text;
+  };
+  const auto line = [&](const std::array<std::string, 7>& cells) {
+    constexpr std::array<std::size_t, 6> kWidths{26, 11, 21, 7, 8, 5};
+    std::string text;
+    for (std::size_t i = 0; i < kWidths.size(); ++i) text += padded(cells[i], kWidths[i]);
+    return text + cells[6] + "\n";
+  };
+  std::string text = line({"NAME", "PEN/ID", "TYPE", "OCTETS", "UNIT", "KIND", "MEANING"});
   for (const Element& row : kElements) {
-    const std::string number = (row.registry == Registry::ours ? std::to_string(enterprise_number) : std::string{"0"}) +
-                               "/" + std::to_string(row.id);
-    const std::string_view type = type_name(row.type);
-    std::snprintf(line.data(), line.size(), "%-25.*s %-9s %-20.*s %-6u %.*s%s\n", static_cast<int>(row.name.size()),
-                  row.name.data(), number.c_str(), static_cast<int>(type.size()), type.data(), row.octets,
-                  static_cast<int>(row.meaning.size()), row.meaning.data(),
-                  row.set == FieldSet::extended ? " [extended]" : "");
-    text += line.data();
+    const std::string pen = row.registry == Registry::ours ? std::to_string(enterprise_number) : "0";
+    text += line({std::string{row.name}, pen + "/" + std::to_string(row.id), std::string{type_name(row.type)},
+                  std::to_string(row.octets), std::string{unit_name(row.unit)}, std::string{kind_letter(row.kind)},
+                  std::string{row.meaning} + (row.set == FieldSet::extended ? " [extended]" : "")});
   }
-  return text;
+  return text +
+         "\nKIND: K key of the flow; C count and X extreme within the record's interval; E estimate and\n"
+         "A attribute outlive it and stand in every record.  TCP fields: 0 = none or not known.\n";
 }
 
 }  // namespace whiteowl

@@ -20,9 +20,28 @@ constexpr std::size_t kRecordRoom =
     MessageWriter::kMinLimit - MessageWriter::kHeaderOctets - MessageWriter::kSetHeaderOctets;
 // No record is too large for the smallest Message.
 constexpr std::size_t kTypeNumbers = 32;  // octets before the strings, and their lengths
-static_assert(kElements.size() * 8 + 4 <= kRecordRoom);
+constexpr std::size_t kUnitAndKind = 24;  // octets that a description adds to the meaning, at most
+
+// The longest Template Record that export.fields can ask for: all rows that a kind of record can carry, and the TCP
+// rows, which `standard` brings into records of every kind.
+constexpr std::size_t longest_template() {
+  std::size_t longest = 0;
+  for (std::size_t kind = 0; kind < kRecordKinds; ++kind) {
+    std::size_t octets = 4;
+    for (const Element& row : kElements) {
+      if (row.carried == Carried::tcp || carries(row.carried, static_cast<RecordKind>(kind)))
+        octets += row.registry == Registry::ours ? 8 : 4;
+    }
+    longest = std::max(longest, octets);
+  }
+  return longest;
+}
+// A Template Record cannot be split (RFC 7011 3.4.1), so the table has room for six more rows of ours; then
+// export.mtu must begin higher.
+static_assert(longest_template() <= kRecordRoom);
 static_assert(std::all_of(kElements.begin(), kElements.end(), [](const Element& e) {
-  return kTypeNumbers + e.name.size() + e.meaning.size() <= kRecordRoom;
+  return kTypeNumbers + e.name.size() + e.meaning.size() + kUnitAndKind <= kRecordRoom &&
+         e.meaning.size() + kUnitAndKind <= kLongestText;
 }));
 
 struct OptionField {
@@ -131,7 +150,7 @@ ControlRecord Options::type_record(const Element& element) const {
   writer.put(std::uint64_t{0});
   writer.put(element.octets > 8 ? std::uint64_t{0} : ~std::uint64_t{0} >> (64U - 8U * element.octets));
   put_text(writer, element.name);
-  put_text(writer, element.meaning);
+  put_text(writer, description(element));
   record.bytes.resize(writer.written());
   return record;
 }

@@ -114,6 +114,17 @@ std::vector<const Element*> chosen_elements(const IpfixSettings& settings, Recor
   return chosen;
 }
 
+bool needs_extended_tcp(const IpfixSettings& settings) {
+  for (std::size_t kind = 0; kind < kRecordKinds; ++kind) {
+    const auto elements = chosen_elements(settings, static_cast<RecordKind>(kind));
+    if (std::any_of(elements.begin(), elements.end(), [](const Element* element) {
+          return element->carried == Carried::tcp && element->set == FieldSet::extended;
+        }))
+      return true;
+  }
+  return false;
+}
+
 std::vector<std::uint8_t> template_record(const Template& from, std::uint32_t enterprise_number) {
   std::vector<std::uint8_t> bytes(4 + 8 * from.elements.size());
   Writer writer{bytes};

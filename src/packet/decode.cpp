@@ -72,6 +72,8 @@ void begin_frame(Packet& packet, const Frame& frame) noexcept {
   packet.source_mac = nullptr;
   packet.destination_mac = nullptr;
   packet.mpls_label = Packet::kNoMplsLabel;
+  packet.tunnel_id = 0;
+  packet.tunnel_type = TunnelType::none;
   packet.vlan_id = 0;
   packet.customer_vlan_id = 0;
 }
@@ -262,8 +264,11 @@ Discard Decoder::decode(const Frame& frame, Packet& packet) noexcept {
   if (reason == Discard::none) reason = read_ip(walk, fragments_, packet);
   if (reason != Discard::none || !settings_.inner) return reason;
   // What cannot be entered or read inside does not undo what was read outside.
-  for (std::uint32_t depth = 0; depth < settings_.max_tunnel_depth && enter_tunnel(walk, packet); ++depth) {
+  TunnelNumber number;
+  for (std::uint32_t depth = 0; depth < settings_.max_tunnel_depth && enter_tunnel(walk, packet, number); ++depth) {
     if (read_ip(walk, fragments_, packet) != Discard::none) break;
+    packet.tunnel_type = number.type;
+    packet.tunnel_id = number.id;
   }
   return Discard::none;
 }

@@ -6,6 +6,10 @@
 namespace whiteowl {
 namespace {
 
+constexpr std::uint32_t from_three_octets(const std::uint8_t (&octets)[3]) noexcept {
+  return std::uint32_t{octets[0]} << 16U | std::uint32_t{octets[1]} << 8U | octets[2];
+}
+
 // Addresses, tags and labels stay those of the frame itself: the inner ones are read past.
 bool enter_ethernet(Walk& walk) noexcept {
   Packet inner;
@@ -31,12 +35,22 @@ bool enter_erspan(Walk& walk, const GreHeader& gre) noexcept {
   return enter_ethernet(walk);
 }
 
-bool enter_gre(Walk& walk) noexcept {
+// RFC 7637 3.2: Ethernet behind a key is NVGRE, the subnet in the key's upper 24 bits.
+TunnelNumber number_of(const GreHeader& gre, std::uint32_t key) noexcept {
+  if (gre.protocol == ethertype::kTransparentEthernet) return {TunnelType::nvgre, key >> 8U};
+  return {TunnelType::gre, key};
+}
+
+bool enter_gre(Walk& walk, TunnelNumber& number) noexcept {
   const auto* gre = walk.take<GreHeader>();
   if (gre == nullptr || gre->version() != 0 || gre->has_routing()) return false;
-  const std::uint32_t fields =
-      unsigned{gre->has_checksum()} + unsigned{gre->has_key()} + unsigned{gre->has_sequence_number()};
-  if (!walk.skip(4 * fields)) return false;
+  if (gre->has_checksum() && !walk.skip(4)) return false;
+  if (gre->has_key()) {
+    const auto* key = walk.take<be32>();
+    if (key == nullptr) return false;
+    number = number_of(*gre, *key);
+  }
+  if (gre->has_sequence_number() && !walk.skip(4)) return false;
   if (gre->protocol == ethertype::kErspan2 || gre->protocol == ethertype::kErspan3) return enter_erspan(walk, *gre);
   return enter_type(walk, gre->protocol);
 }
@@ -54,20 +68,24 @@ bool enter_authenticated(Walk& walk) noexcept {
          walk.skip(header->header_octets());
 }
 
-bool enter_vxlan(Walk& walk) noexcept {
+bool enter_vxlan(Walk& walk, TunnelNumber& number) noexcept {
   const auto* header = walk.take<VxlanHeader>();
-  return header != nullptr && header->has_identifier() && enter_ethernet(walk);
+  if (header == nullptr || !header->has_identifier()) return false;
+  number = {TunnelType::vxlan, from_three_octets(header->network_identifier)};
+  return enter_ethernet(walk);
 }
 
-bool enter_geneve(Walk& walk) noexcept {
+bool enter_geneve(Walk& walk, TunnelNumber& number) noexcept {
   const auto* header = walk.take<GeneveHeader>();
-  return header != nullptr && header->version() == 0 && walk.skip(header->options_octets()) &&
-         enter_type(walk, header->protocol);
+  if (header == nullptr || header->version() != 0) return false;
+  number = {TunnelType::geneve, from_three_octets(header->network_identifier)};
+  return walk.skip(header->options_octets()) && enter_type(walk, header->protocol);
 }
 
-bool enter_gtpu(Walk& walk) noexcept {
+bool enter_gtpu(Walk& walk, TunnelNumber& number) noexcept {
   const auto* header = walk.take<GtpuHeader>();
   if (header == nullptr || !header->carries_packet()) return false;
+  number = {TunnelType::gtpu, header->tunnel_endpoint};
   walk.limit(header->length);
   if (!header->has_optional()) return true;
   const auto* optional = walk.take<GtpuOptional>();
@@ -98,7 +116,7 @@ bool enter_teredo(Walk& walk) noexcept {
 }
 
 // A reply of a Teredo server or a GTP-U peer comes from the port, so both ports are looked at, the destination first.
-bool enter_udp(Walk& walk, const Packet& outer) noexcept {
+bool enter_udp(Walk& walk, const Packet& outer, TunnelNumber& number) noexcept {
   const auto* udp = walk.take<UdpHeader>();
   if (udp == nullptr) return false;
   // A length of 0 is a datagram too long for it (RFC 2675 4, segmentation offload).
@@ -110,11 +128,11 @@ bool enter_udp(Walk& walk, const Packet& outer) noexcept {
     switch (port) {
       case tunnel_port::kVxlan:
       case tunnel_port::kOldVxlan:
-        return enter_vxlan(walk);
+        return enter_vxlan(walk, number);
       case tunnel_port::kGeneve:
-        return enter_geneve(walk);
+        return enter_geneve(walk, number);
       case tunnel_port::kGtpu:
-        return enter_gtpu(walk);
+        return enter_gtpu(walk, number);
       case tunnel_port::kTeredo:
         return enter_teredo(walk);
       default:
@@ -126,19 +144,19 @@ bool enter_udp(Walk& walk, const Packet& outer) noexcept {
 
 }  // namespace
 
-bool enter_tunnel(Walk& walk, const Packet& outer) noexcept {
+bool enter_tunnel(Walk& walk, const Packet& outer, TunnelNumber& number) noexcept {
   switch (outer.protocol) {
     case ip_protocol::kIpIp:
     case ip_protocol::kIpv6:
       return true;
     case ip_protocol::kGre:
-      return enter_gre(walk);
+      return enter_gre(walk, number);
     case ip_protocol::kEtherIp:
       return enter_ether_ip(walk);
     case ip_protocol::kAh:
       return enter_authenticated(walk);
     case ip_protocol::kUdp:
-      return enter_udp(walk, outer);
+      return enter_udp(walk, outer, number);
     default:
       return false;
   }

@@ -71,9 +71,7 @@ void observe_syn_ack(const Exchange& exchange, const SynKeys& keys, SynCache& ca
     // Also where the SYN belongs to an entry that is gone: the sample goes to the side that opened.
     if (const auto us = cache.answer(keys.peer, segment)) {
       peer.flags |= kHandshakeTimed;
-      if (auto* cold = exchange.peer_cold())
-        cold->handshake_us = static_cast<std::uint32_t>(std::max<std::int64_t>(*us, 1));
-      add_rtt_sample(peer, exchange.peer_cold(), *us);
+      add_rtt_sample(peer, *us);
     }
   }
   const std::int32_t acknowledged = segment.ack - conversation.isn[other];
@@ -89,7 +87,6 @@ void observe_syn_ack(const Exchange& exchange, const SynKeys& keys, SynCache& ca
     sender.flags |= kSynAckOnce;
     remember_segment(sender, sender.snd_max, segment.now);
   }
-  if (auto* cold = exchange.sender_cold()) cold->synack_at = segment.now;
   if (conversation.state == TcpState::fresh || conversation.state == TcpState::syn_sent)
     conversation.state = TcpState::syn_ack_seen;
 }
@@ -184,21 +181,6 @@ void time_third_packet(const Exchange& exchange) noexcept {
   if (peer.has(kHandshakeTimed) || !peer.has(kSynAckOnce) || peer.has(kSynAckAgain)) return;
   if (segment.ack - conversation.isn[exchange.direction ^ 1U] != 1) return;
   peer.flags |= kHandshakeTimed;
-  if (exchange.cold == nullptr) return;
-  TcpColdDirection& there = *exchange.peer_cold();
-  const TcpColdDirection& here = *exchange.sender_cold();
-  there.handshake_us = static_cast<std::uint32_t>(std::max(segment.now - there.synack_at, 1));
-  if (here.handshake_us != 0) exchange.cold->handshake_total_us = here.handshake_us + there.handshake_us;
-}
-
-void time_one_way(const Exchange& exchange, const SynKeys& keys, const SynCache& cache) noexcept {
-  const Segment& segment = exchange.segment;
-  const SeqNum isn = exchange.conversation.isn[exchange.direction];
-  if (exchange.cold == nullptr || exchange.cold->handshake_total_us != 0) return;
-  if (!exchange.sender().has(kSynSent) || segment.seq - isn != 1) return;
-  const auto syn = cache.find(keys.sender, isn, segment.time_us);
-  if (!syn || syn->repeated) return;
-  exchange.cold->handshake_total_us = static_cast<std::uint32_t>(std::max<std::int64_t>(syn->first_age_us, 1));
 }
 
 }  // namespace whiteowl

@@ -7,7 +7,10 @@
 #include <random>
 
 #include "whiteowl/tcp/duplicate.hpp"
+#include "whiteowl/tcp/extended.hpp"
 #include "whiteowl/tcp/handshake.hpp"
+#include "whiteowl/tcp/header_marks.hpp"
+#include "whiteowl/tcp/rtt_estimate.hpp"
 #include "whiteowl/tcp/segment.hpp"
 #include "whiteowl/tcp/syn_cache.hpp"
 #include "whiteowl/tcp/tcp_state.hpp"
@@ -47,12 +50,10 @@ void rest_long(TcpConversation& conversation, TcpCold* cold, const Segment& segm
     direction.timestamp_count = 0;
     std::fill(std::begin(direction.fingerprints), std::end(direction.fingerprints), 0U);
     direction.sent_at = long_ago;
+    if (direction.has(direction_flag::kSynAckOnce))
+      direction.flags |= direction_flag::kSynAckAgain;  // not timed any more
   }
-  if (cold == nullptr) return;
-  for (TcpColdDirection& direction : cold->direction) {
-    direction.synack_at = long_ago;
-    for (Hole& hole : direction.holes) hole.seen_at = long_ago;
-  }
+  if (cold != nullptr) rest_stamps(*cold, long_ago);
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ struct TcpMeter::Impl {
         secret{(std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}()} {}
 
   [[nodiscard]] TcpCold* cold_of(TcpConversation& conversation) noexcept {
-    if (conversation.cold == 0 || conversation.cold > cold.size()) return nullptr;
+    if (conversation.cold - 1U >= cold.size()) return nullptr;  // also where it is 0
     TcpCold& part = cold[conversation.cold - 1U];
     if ((conversation.flags & conversation_flag::kColdBegun) == 0) {
       part = TcpCold{};
@@ -78,15 +79,51 @@ struct TcpMeter::Impl {
     const std::uint64_t upper = mix(lower);
     return from_lower_end(packet) ? SynKeys{lower, upper} : SynKeys{upper, lower};
   }
-  // SYN without RST.  The rest of a tuple's reuse is left to the caller.
-  [[nodiscard]] TcpVerdict observe_syn_or_reuse(const Exchange& exchange, const SynKeys& keys_of_tuple) noexcept {
-    const SynMeaning meaning = judge_syn(exchange.conversation, exchange.direction, exchange.segment);
-    if (meaning == SynMeaning::reuse) return TcpVerdict::restart;
-    if (meaning == SynMeaning::stray) {
-      remember_stray_syn(exchange, keys_of_tuple, syn_cache);
+  // SYN without RST that is no reuse of the tuple.
+  void take_syn(const Exchange& exchange, SynMeaning meaning, const SynKeys& keys_of_tuple) noexcept {
+    if (meaning == SynMeaning::stray) return remember_stray_syn(exchange, keys_of_tuple, syn_cache);
+    observe_syn(exchange, meaning, keys_of_tuple, syn_cache);
+    note_raw_window(exchange.sender(), exchange.segment.window);
+  }
+  [[nodiscard]] SegmentStory take_segment(const Exchange& exchange) noexcept {
+    const SegmentStory story = observe_segment(exchange);
+    if (story.kind == SegmentKind::invalid) counters.invalid_segments.add();
+    return story;
+  }
+  // Captured copies are gone.  Nothing of the old records changes if it is a restart.
+  [[nodiscard]] TcpVerdict observe_standard(const Exchange& exchange, const Packet& packet,
+                                            std::uint64_t tuple_hash) noexcept {
+    const Segment& segment = exchange.segment;
+    if ((segment.flags & (tcp_flag::kSyn | tcp_flag::kRst)) == 0) {
+      static_cast<void>(take_segment(exchange));
+    } else if (segment.has(tcp_flag::kRst)) {
+      observe_reset(exchange);
     } else {
-      observe_syn(exchange, meaning, keys_of_tuple, syn_cache);
-      note_raw_window(exchange.sender(), exchange.segment.window);
+      const SynMeaning meaning = judge_syn(exchange.conversation, exchange.direction, segment);
+      if (meaning == SynMeaning::reuse) return TcpVerdict::restart;
+      take_syn(exchange, meaning, keys(packet, tuple_hash));
+    }
+    return TcpVerdict::counted;
+  }
+  // The same, and the extended set.
+  [[nodiscard]] TcpVerdict observe_extended(const Exchange& exchange, TcpCold& part, const Packet& packet,
+                                            std::uint64_t tuple_hash) noexcept {
+    const Segment& segment = exchange.segment;
+    const bool reset = segment.has(tcp_flag::kRst);
+    const bool syn = segment.has(tcp_flag::kSyn) && !reset;
+    const SynMeaning meaning = syn ? judge_syn(exchange.conversation, exchange.direction, segment) : SynMeaning::stray;
+    if (meaning == SynMeaning::reuse) return TcpVerdict::restart;
+    Observed observed{exchange, part, exchange.sender(), exchange.peer()};
+    observe_marks(observed, packet);
+    if (reset) {
+      observe_reset(exchange);
+    } else if (syn) {
+      take_syn(exchange, meaning, keys(packet, tuple_hash));
+      if (meaning != SynMeaning::stray) extend_syn(observed, meaning);
+    } else {
+      observed.story = take_segment(exchange);
+      extend_segment(observed);
+      if (observed.story.ack == AckKind::unseen_peer) observe_one_way(observed, keys(packet, tuple_hash), syn_cache);
     }
     return TcpVerdict::counted;
   }
@@ -106,7 +143,7 @@ TcpMeter& TcpMeter::operator=(TcpMeter&&) noexcept = default;
 TcpMeter::~TcpMeter() = default;
 
 bool TcpMeter::needs_cold(const TcpSettings& settings) noexcept {
-  return settings.retransmit_mode == RetransmitMode::strict;
+  return settings.extended || settings.retransmit_mode == RetransmitMode::strict;
 }
 
 TcpVerdict TcpMeter::observe(TcpConversation& conversation, unsigned direction, const Packet& packet,
@@ -114,48 +151,46 @@ TcpVerdict TcpMeter::observe(TcpConversation& conversation, unsigned direction, 
   Impl& impl = *impl_;
   TcpDirection& sender = conversation.direction[direction];
   const Segment segment = read_segment(packet, sender, impl.options);
-  const Exchange exchange{impl.rules, conversation, impl.cold_of(conversation), direction, segment};
+  const Exchange exchange{impl.rules, conversation, direction, segment};
+  TcpCold* cold = impl.cold_of(conversation);
   const std::int64_t silent_us = segment.time_us - conversation.last_us;
-  if (silent_us >= kLongSilenceUs || silent_us <= -kLongSilenceUs) rest_long(conversation, exchange.cold, segment);
+  if (silent_us >= kLongSilenceUs || silent_us <= -kLongSilenceUs) rest_long(conversation, cold, segment);
   conversation.last_us = segment.time_us;
   const bool copy = impl.rules.dedup && is_captured_copy(exchange, packet);
   sender.last_at = segment.now;
   if (copy) {
     impl.counters.duplicate_packets.add();
+    if (cold != nullptr) count(cold->direction[direction].duplicate_count);
     return TcpVerdict::duplicate;
   }
-  if ((segment.flags & (tcp_flag::kSyn | tcp_flag::kRst)) != 0) {
-    if (!segment.has(tcp_flag::kRst)) return impl.observe_syn_or_reuse(exchange, impl.keys(packet, tuple_hash));
-    observe_reset(exchange);
-    return TcpVerdict::counted;
-  }
-  if (observe_segment(exchange) == SegmentKind::invalid) {
-    impl.counters.invalid_segments.add();
-  } else if (exchange.cold != nullptr && segment.has(tcp_flag::kAck) && !exchange.peer().has(direction_flag::kSeen)) {
-    time_one_way(exchange, impl.keys(packet, tuple_hash), impl.syn_cache);
-  }
-  return TcpVerdict::counted;
+  if (cold != nullptr) return impl.observe_extended(exchange, *cold, packet, tuple_hash);
+  return impl.observe_standard(exchange, packet, tuple_hash);
 }
 
 void TcpMeter::restart(TcpConversation& conversation, unsigned direction, const Packet& packet,
                        std::uint64_t tuple_hash) noexcept {
   Impl& impl = *impl_;
-  const SynKeys keys = impl.keys(packet, tuple_hash);
   const Segment segment = read_segment(packet, conversation.direction[direction], impl.options);
-  reuse_tuple(conversation, direction, segment, keys, impl.syn_cache);
-  const Exchange exchange{impl.rules, conversation, impl.cold_of(conversation), direction, segment};
+  reuse_tuple(conversation, direction, segment, impl.keys(packet, tuple_hash), impl.syn_cache);
+  const Exchange exchange{impl.rules, conversation, direction, segment};
   // The conversation knows nothing of this direction yet, so this is its opening.
-  static_cast<void>(impl.observe_syn_or_reuse(exchange, keys));
+  if (TcpCold* cold = impl.cold_of(conversation))
+    static_cast<void>(impl.observe_extended(exchange, *cold, packet, tuple_hash));
+  else
+    static_cast<void>(impl.observe_standard(exchange, packet, tuple_hash));
 }
 
 void TcpMeter::observe_fragment(TcpConversation& conversation, unsigned direction) noexcept {
   conversation.direction[direction].flags |= direction_flag::kResync;
 }
 
-TcpFields TcpMeter::take(TcpConversation& conversation, unsigned direction) noexcept {
+void TcpMeter::take(TcpConversation& conversation, unsigned direction, Timestamp cut, TcpFields& fields,
+                    TcpExtendedFields& extended) noexcept {
+  const unsigned timed_side = direction ^ impl_->rules.rtt_other_side;
+  if (TcpCold* cold = impl_->rules.extended ? impl_->cold_of(conversation) : nullptr)
+    extended = take_extended(conversation, *cold, direction, timed_side, floor_microseconds(cut));
   TcpDirection& sender = conversation.direction[direction];
-  TcpDirection& timed = conversation.direction[direction ^ impl_->rules.rtt_other_side];
-  TcpFields fields;
+  TcpDirection& timed = conversation.direction[timed_side];
   if (timed.rtt_count != 0) {
     fields.min_rtt_us = timed.rtt_min_us;
     fields.max_rtt_us = timed.rtt_max_us;
@@ -171,7 +206,6 @@ TcpFields TcpMeter::take(TcpConversation& conversation, unsigned direction) noex
     fields.max_tcp_window = sender.window_max;
   }
   sender.window_min_inverted = sender.window_max = 0;
-  return fields;
 }
 
 const TcpCounters& TcpMeter::counters() const noexcept { return impl_->counters; }

@@ -12,14 +12,13 @@ namespace {
 constexpr std::int32_t kStaleUs = 60'000'000;  // nothing older is matched
 }
 
-void add_rtt_sample(TcpDirection& direction, TcpColdDirection* cold, std::int64_t us) noexcept {
+void add_rtt_sample(TcpDirection& direction, std::int64_t us) noexcept {
   if (us < 0) return;
   const auto sample = static_cast<std::uint32_t>(std::max<std::int64_t>(us, 1));
   direction.rtt_min_us = direction.rtt_count == 0 ? sample : std::min(direction.rtt_min_us, sample);
   direction.rtt_max_us = std::max(direction.rtt_max_us, sample);
   direction.rtt_sum_us += sample;
   ++direction.rtt_count;
-  if (cold != nullptr) cold->rtt_floor_us = cold->rtt_floor_us == 0 ? sample : std::min(cold->rtt_floor_us, sample);
 }
 
 void hold_rtt(TcpDirection& direction, SeqNum point) noexcept {
@@ -96,11 +95,11 @@ void sample_ack(const Exchange& exchange, std::int32_t echo_us) noexcept {
     hit = newest.end == segment.ack && us <= kStaleUs;
     std::copy(peer.outstanding + done, peer.outstanding + peer.outstanding_count, peer.outstanding);
     peer.outstanding_count = static_cast<std::uint8_t>(peer.outstanding_count - done);
-    if (hit) add_rtt_sample(peer, exchange.peer_cold(), us);
+    if (hit) add_rtt_sample(peer, us);
   }
   if (!hit && echo_us != kNoEcho && exchange.rules.timestamp_rtt) {
     exchange.conversation.flags |= conversation_flag::kTimestampSample;
-    add_rtt_sample(peer, exchange.peer_cold(), echo_us);
+    add_rtt_sample(peer, echo_us);
   }
 }
 

@@ -26,18 +26,19 @@ void begin_midstream(TcpDirection& sender, SeqNum seq) noexcept {
 
 // RFC 5681 2: nothing but the same ACK number again, while data is outstanding.  A lone D-SACK (RFC 2883) tells of a
 // repeat that was not needed, not of a loss.
-void observe_same_ack(const Exchange& exchange) noexcept {
+AckKind observe_same_ack(const Exchange& exchange) noexcept {
   const TcpDirection& sender = exchange.sender();
   TcpDirection& peer = exchange.peer();
   const Segment& segment = exchange.segment;
-  if (segment.length != 0 || !sender.has(kWindowKnown) || segment.window != sender.window) return;
-  if (!peer.snd_max.after(peer.una)) return;
+  if (segment.length != 0 || !sender.has(kWindowKnown) || segment.window != sender.window) return AckKind::same;
+  if (!peer.snd_max.after(peer.una)) return AckKind::same;
   if (segment.options != nullptr && segment.options->sack_count == 1 &&
       !SeqNum{segment.options->sack[0].right}.after(segment.ack))
-    return;
+    return AckKind::same;
   if (peer.duplicate_acks != 0xFF) ++peer.duplicate_acks;
   forget_segments(peer);
   hold_rtt(peer, peer.snd_max);
+  return AckKind::duplicate;
 }
 
 // False: the ACK number is not to be believed.
@@ -49,17 +50,16 @@ bool observe_new_ack(const Exchange& exchange, std::int32_t echo_us) noexcept {
   time_third_packet(exchange);
   peer.una = ack;
   peer.duplicate_acks = 0;
-  if (auto* cold = exchange.peer_cold(); cold != nullptr && cold->hole_count != 0) close_holes_below(*cold, ack);
   return true;
 }
 
-void acknowledge(const Exchange& exchange) noexcept {
+AckKind acknowledge(const Exchange& exchange) noexcept {
   TcpDirection& peer = exchange.peer();
   const Segment& segment = exchange.segment;
   if (!peer.has(kSeen)) {
     peer.una = segment.ack;
     peer.flags |= kUnaKnown;
-    return;
+    return AckKind::unseen_peer;
   }
   if (!peer.has(kUnaKnown)) {  // the first ACK counts as progress
     peer.una = segment.ack.after(peer.snd_max) ? peer.snd_max : segment.ack + 0xFFFFFFFFU;
@@ -67,12 +67,15 @@ void acknowledge(const Exchange& exchange) noexcept {
   }
   const std::int32_t progress = segment.ack - peer.una;
   const std::int32_t echo_us = segment.has_timestamps ? take_echo(exchange, progress > 0) : kNoEcho;
+  AckKind kind = AckKind::old;
   if (progress > 0) {
-    if (!observe_new_ack(exchange, echo_us)) return;
+    if (!observe_new_ack(exchange, echo_us)) return AckKind::unbelievable;
+    kind = AckKind::progress;
   } else if (progress == 0) {
-    observe_same_ack(exchange);
+    kind = observe_same_ack(exchange);
   }
   if (segment.length == 0) remember_timestamp(exchange.sender(), segment, true);
+  return kind;
 }
 
 void note_fin_acked(TcpDirection& direction) noexcept {
@@ -103,7 +106,7 @@ void advance_state(const Exchange& exchange) noexcept {
 
 }  // namespace
 
-SegmentKind observe_segment(const Exchange& exchange) noexcept {
+SegmentStory observe_segment(const Exchange& exchange) noexcept {
   TcpConversation& conversation = exchange.conversation;
   TcpDirection& sender = exchange.sender();
   const Segment& segment = exchange.segment;
@@ -112,15 +115,15 @@ SegmentKind observe_segment(const Exchange& exchange) noexcept {
   if (conversation.state == TcpState::fresh) conversation.state = TcpState::established;
 
   const SegmentKind kind = segment.length > 0 ? place_segment(exchange) : SegmentKind::none;
-  if (kind == SegmentKind::invalid) return kind;
+  if (kind == SegmentKind::invalid) return {kind, AckKind::none};
   if (segment.ts_is_new) {
     sender.ts_max = segment.ts_value;
     sender.flags |= kTimestamps;
   }
-  if (segment.has(tcp_flag::kAck)) acknowledge(exchange);
+  const AckKind ack = segment.has(tcp_flag::kAck) ? acknowledge(exchange) : AckKind::none;
   set_window(sender, segment.window);
   advance_state(exchange);
-  return kind;
+  return {kind, ack};
 }
 
 void observe_reset(const Exchange& exchange) noexcept {

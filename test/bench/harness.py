@@ -106,13 +106,9 @@ def median(numbers):
 class Running:
     """A program in the background, its error output line by line; ended by its process id."""
 
-    def __init__(self, command, prefix=(), log=None, env=None):
+    def __init__(self, command, prefix=(), out=subprocess.DEVNULL, log=subprocess.PIPE, env=None):
         self.process = subprocess.Popen(
-            [*prefix, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=log or subprocess.DEVNULL,
-            stderr=log or subprocess.PIPE,
-            env=env,
+            [*prefix, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=env
         )
         self.pid = self.process.pid
 

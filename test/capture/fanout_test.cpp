@@ -54,7 +54,7 @@ FanoutPlan plan_for(FanoutMode mode, std::uint32_t tunnel_depth, bool shared = t
 
 std::string refusal(const UniqueFd& fd, const FanoutPlan& plan) {
   try {
-    (void)join_fanout(fd.get(), plan);
+    (void)join_fanout(fd.get(), plan, [] {});
   } catch (const StartError& error) {
     CHECK(error.status() == ExitStatus::failure);
     return error.what();
@@ -93,7 +93,7 @@ TEST_SUITE("fanout" * doctest::skip(!in_private_network())) {
   TEST_CASE("steering without the privilege to load a program is done by a classic one") {
     const Wire wire{"wa", "wb"};
     const UniqueFd fd = bound_to("wb");
-    const Fanout fanout = join_fanout(fd.get(), plan_for(FanoutMode::automatic, 4));
+    const Fanout fanout = join_fanout(fd.get(), plan_for(FanoutMode::automatic, 4), [] {});
     CHECK(fanout.by == Fanout::By::classic_program);
     CHECK(fanout.text().starts_with("steered by a classic program"));
     CHECK(type_of(fd) == kClassic);
@@ -103,7 +103,7 @@ TEST_SUITE("fanout" * doctest::skip(!in_private_network())) {
     const Wire wire{"wa", "wb"};
     for (const FanoutMode mode : {FanoutMode::automatic, FanoutMode::steer, FanoutMode::hash}) {
       const UniqueFd fd = bound_to("wb");
-      CHECK(join_fanout(fd.get(), plan_for(mode, 0)).text() == "hash");
+      CHECK(join_fanout(fd.get(), plan_for(mode, 0), [] {}).text() == "hash");
       CHECK(type_of(fd) == kHash);
     }
   }
@@ -111,7 +111,7 @@ TEST_SUITE("fanout" * doctest::skip(!in_private_network())) {
   TEST_CASE("who would steer otherwise than the group does is told so") {
     const Wire wire{"wa", "wb"};
     const UniqueFd first = bound_to("wb"), second = bound_to("wb");
-    (void)join_fanout(first.get(), plan_for(FanoutMode::hash, 4));
+    (void)join_fanout(first.get(), plan_for(FanoutMode::hash, 4), [] {});
     CHECK(
         refusal(second, plan_for(FanoutMode::steer, 4)).starts_with("capture.fanout_group: group 12 on wb is in use"));
     CHECK_FALSE(refusal(second, plan_for(FanoutMode::round_robin, 4)).empty());
@@ -127,7 +127,7 @@ TEST_SUITE("fanout" * doctest::skip(!in_private_network())) {
     // Selecting the type needs no privilege; the program would be given by a member that has it.
     const std::uint32_t group = 12U | kLoaded << 16U;
     REQUIRE(::setsockopt(first.get(), 263, 18, &group, sizeof group) == 0);
-    CHECK(join_fanout(second.get(), plan_for(FanoutMode::steer, 4)).by == Fanout::By::loaded_program);
+    CHECK(join_fanout(second.get(), plan_for(FanoutMode::steer, 4), [] {}).by == Fanout::By::loaded_program);
     CHECK(type_of(second) == kLoaded);
   }
 

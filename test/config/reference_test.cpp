@@ -73,6 +73,7 @@ TEST_CASE("the sample file is the table's") {
 
 TEST_CASE("the manual pages' blocks are the tables'") {
   compare_block(kProgramManual, "OPTIONS", options_manual());
+  compare_block(kProgramManual, "FIELDS", fields_manual());
   compare_block(kSettingsManual, "SETTINGS", settings_manual());
 }
 

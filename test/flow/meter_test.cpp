@@ -73,9 +73,11 @@ struct Bench {
     settings.max_flows = max_flows;
     meter = std::make_unique<Meter>(settings, TcpSettings{}, DecodeSettings{}, 1, sink);
   }
-  void see(Duration time, const Says& s) {
+  void see(Duration time, const Says& s, std::uint8_t interface = 0, bool outgoing = false) {
     const StoredFrame frame = at(time, s);
     batch.frames[0] = frame.frame();
+    batch.frames[0].interface = interface;
+    batch.frames[0].outgoing = outgoing;
     batch.size = 1;
     batch.watermark = frame.time;
     batch.has_watermark = true;
@@ -163,6 +165,72 @@ TEST_CASE("a busy flow gives a snapshot each active timeout, keeps its id and st
   REQUIRE(bench.sink.records.size() == 3);
   CHECK(bench.sink.records[2].end_reason == FlowEndReason::forced_end);
   CHECK(bench.sink.records[2].packets == 2);
+}
+
+TEST_CASE("who opened a connection and the number of each direction are the same in every snapshot") {
+  Bench bench;
+  handshake(bench, 0s, 1);
+  for (Duration t = 10s; t <= 200s; t += 10s) {
+    bench.see(t, tcp(1, 0x18, 101, 501));
+    bench.see(t + 1ms, server(1, 0x10, 501, 101));
+  }
+  bench.meter->flush(FlowEndReason::forced_end);
+  std::map<std::uint64_t, std::uint32_t> snapshots;
+  for (const FlowRecord& r : bench.sink.records) {
+    ++snapshots[r.flow_id];
+    CHECK(r.biflow_direction ==
+          (r.source_port == 4000 ? BiflowDirection::initiator : BiflowDirection::reverse_initiator));
+  }
+  REQUIRE(snapshots.size() == 2);
+  for (const auto& [id, count] : snapshots) CHECK(count == 4);
+}
+
+TEST_CASE("what a record has said of the initiator is not said otherwise later") {
+  Bench bench;
+  // In the middle of a connection the server is heard first, so it is taken for the one who began.
+  bench.see(0s, server(1, 0x10, 501, 101));
+  bench.see(1s, tcp(1, 0x10, 101, 501));
+  for (Duration t = 10s; t <= 70s; t += 10s) bench.see(t, server(1, 0x10, 501, 101));
+  bench.see(71s, tcp(1, 0x10, 101, 501));
+  REQUIRE_FALSE(bench.sink.records.empty());
+  bench.see(72s, server(1, 0x12, 500, 101));  // now a SYN-ACK says who the server is
+  bench.meter->flush(FlowEndReason::forced_end);
+  for (const FlowRecord& r : bench.sink.records)
+    CHECK(r.biflow_direction ==
+          (r.source_port == 80 ? BiflowDirection::initiator : BiflowDirection::reverse_initiator));
+}
+
+TEST_CASE("the two legs of a tap: packets leave by the interface on which their answers come in") {
+  Bench bench;
+  bench.settings.interface_index = {7, 9};
+  bench.meter = std::make_unique<Meter>(bench.settings, TcpSettings{}, DecodeSettings{}, 1, bench.sink);
+  bench.see(0s, kUdp, 0);
+  bench.see(1ms, back(kUdp), 1);
+  bench.see(2ms, {.from = 5, .to = 6}, 1);  // no answer: not known
+  bench.meter->flush(FlowEndReason::forced_end);
+  REQUIRE(bench.sink.records.size() == 3);
+  for (const FlowRecord& r : bench.sink.records) {
+    CAPTURE(r.source_port);
+    CHECK(r.flow_direction == 0);
+    const bool answered = r.source_address.octets[3] < 5;
+    CHECK(r.ingress_interface == (answered && r.source_port == 1000 ? 7 : 9));
+    CHECK(r.egress_interface == (!answered ? 0 : r.source_port == 1000 ? 9 : 7));
+  }
+}
+
+TEST_CASE("what the host itself sends is egress and leaves by the interface that saw it") {
+  Bench bench;
+  bench.settings.interface_index = {3};
+  bench.meter = std::make_unique<Meter>(bench.settings, TcpSettings{}, DecodeSettings{}, 1, bench.sink);
+  bench.see(0s, kUdp, 0, true);
+  bench.see(1ms, back(kUdp), 0, false);
+  bench.meter->flush(FlowEndReason::forced_end);
+  REQUIRE(bench.sink.records.size() == 2);
+  for (const FlowRecord& r : bench.sink.records) {
+    CHECK(r.flow_direction == (r.source_port == 1000 ? 1 : 0));
+    CHECK(r.egress_interface == (r.source_port == 1000 ? 3 : 0));
+    CHECK(r.ingress_interface == 3);
+  }
 }
 
 TEST_CASE("each direction has a record and timeouts of its own") {
@@ -317,4 +385,31 @@ TEST_CASE("what was reserved is what the tables hold") {
   const std::size_t per_flow = (large.meter->memory_octets() - small.meter->memory_octets()) / 99'000;
   CHECK(per_flow > 192 + 32 + 288);
   CHECK(per_flow < 700);
+}
+
+TEST_CASE("a TCP conversation that goes on in one direction alone is counted once, what is one-way by nature is not") {
+  Bench bench;
+  constexpr std::uint8_t kSyn = 2, kRst = 4, kPsh = 8, kAck = 16;
+  Duration now{};
+  const auto see = [&](const Says& says) { bench.see(now += 1ms, says); };
+  const auto one_way = [&] { return bench.meter->counters().conversations_one_way.get(); };
+  for (int i = 0; i < 6; ++i) {
+    see(tcp(3, kSyn, 1, 0));             // in vain
+    see(server(4, kSyn | kAck, 1, 2));   // to an address that somebody forged
+    see(tcp(5, kRst | kAck, 1, 2));      // the forged address defends itself
+    if (i < 3) see(tcp(6, kAck, 1, 2));  // a scan
+    see(tcp(7, kPsh | kAck, 1, 2));      // answered, as it should be
+    see(server(7, kAck, 2, 1));
+  }
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 0);
+  // A handshake of which the answer was not seen, then data: for more than two active timeouts.
+  see(tcp(8, kSyn, 1, 0));
+  for (std::uint32_t i = 0; i < 40; ++i) bench.see(now += 4s, tcp(8, kPsh | kAck, 2 + i, 100));
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 1);
+  // One who only acknowledges.
+  for (std::uint32_t i = 0; i < 5; ++i) see(server(9, kAck, 2, 100 + i));
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 2);
 }

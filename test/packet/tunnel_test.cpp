@@ -122,6 +122,36 @@ TEST_CASE("Teredo is descended into behind authentication and origin indication"
   CHECK(decode_inner(with4(outer().udp(5555, 3544))).flow() == outside);
 }
 
+TEST_CASE("a tunnel's number is the packet's when it is descended into, of several the innermost with one") {
+  const auto number = [](const Bytes& bytes, std::uint32_t depth = 4) {
+    const auto got = decode_inner(bytes, depth);
+    return std::pair{got.packet.tunnel_type, got.packet.tunnel_id};
+  };
+  using Number = std::pair<TunnelType, std::uint32_t>;
+  Bytes vxlan = with4(outer().udp(5555, 4789).vxlan().ethernet());
+  std::copy_n(Bytes{0x12, 0x34, 0x56}.begin(), 3, vxlan.begin() + 14 + 20 + 8 + 4);
+  CHECK(number(vxlan) == Number{TunnelType::vxlan, 0x123456});
+  CHECK(number(vxlan, 0) == Number{TunnelType::none, 0});
+  CHECK(decode(vxlan).packet.tunnel_type == TunnelType::none);
+  Bytes geneve = with6(outer().udp(5555, 6081).geneve(Bytes(8)));
+  std::copy_n(Bytes{0xAB, 0xCD, 0xEF}.begin(), 3, geneve.begin() + 14 + 20 + 8 + 4);
+  CHECK(number(geneve) == Number{TunnelType::geneve, 0xABCDEF});
+  Bytes gtpu = with4(outer().udp(2152, 2152).gtpu(0x32, {0, 1, 0, 0}));
+  std::copy_n(Bytes{0xDE, 0xAD, 0xBE, 0xEF}.begin(), 4, gtpu.begin() + 14 + 20 + 8 + 4);
+  CHECK(number(gtpu) == Number{TunnelType::gtpu, 0xDEADBEEF});
+  // RFC 2890 2.1; RFC 7637 3.2: 24 bits of subnet and 8 of a flow's number.
+  CHECK(number(with4(outer().gre(0xB000, 0x0800, {1, 2, 0, 0, 9, 8, 7, 6, 0, 0, 0, 1}))) ==
+        Number{TunnelType::gre, 0x09080706});
+  CHECK(number(with4(outer().gre(0x2000, 0x6558, {9, 8, 7, 6}).ethernet())) == Number{TunnelType::nvgre, 0x090807});
+  CHECK(number(with4(outer().gre())) == Number{TunnelType::none, 0});
+  CHECK(number(with4(outer().gre(0x2000, 0x0800, {0, 0, 0, 5}).ip4("10.1.0.1", "10.1.0.2"))) ==
+        Number{TunnelType::gre, 5});
+  // The outer header stays in force, so the tunnel behind it is not the packet's.
+  Bytes bad = with4(outer().udp(1111, 6081).geneve());
+  bad[14 + 20 + 8 + 8] = 0x43;
+  CHECK(number(bad) == Number{TunnelType::none, 0});
+}
+
 TEST_CASE("tunnels in tunnels are descended into as deep as is allowed") {
   const auto nested = [] {
     return with4(outer().udp(1, 4789).vxlan().ethernet().ip4("10.1.0.1", "10.1.0.2").gre().ip4("10.2.0.1", "10.2.0.2"));

@@ -46,7 +46,45 @@ inline FlowRecord random_record(std::mt19937_64& random) {
   r.end_reason = static_cast<FlowEndReason>(1 + random() % 5);
   r.biflow_direction = static_cast<BiflowDirection>(random() % 4);
   r.flow_direction = static_cast<std::uint8_t>(random() % 2);
+  r.tunnel_type = static_cast<TunnelType>(random() % 6);
+  r.tunnel_id = r.tunnel_type == TunnelType::none ? 0 : number(r.tunnel_id) & 0xFFFFFFU;
   if (r.protocol == 6) {
+    TcpExtendedFields& x = r.tcp_extended;
+    x.retransmit_octets = number(x.retransmit_octets);
+    x.response_sum_us = number(x.response_sum_us);
+    x.unseen_octets = number(x.unseen_octets);
+    x.unique_octets = number(x.unique_octets);
+    x.tcp_options = number(x.tcp_options);
+    x.rtt_sample_count = number(x.rtt_sample_count);
+    x.smoothed_rtt_us = number(x.smoothed_rtt_us);
+    x.rtt_variation_us = number(x.rtt_variation_us);
+    x.handshake_rtt_us = number(x.handshake_rtt_us);
+    x.handshake_total_us = number(x.handshake_total_us);
+    x.ts_min_rtt_us = number(x.ts_min_rtt_us);
+    x.retransmit_fast_count = number(x.retransmit_fast_count);
+    x.retransmit_timeout_count = number(x.retransmit_timeout_count);
+    x.out_of_order_count = number(x.out_of_order_count);
+    x.duplicate_packet_count = number(x.duplicate_packet_count);
+    x.duplicate_ack_count = number(x.duplicate_ack_count);
+    x.zero_window_us = number(x.zero_window_us);
+    x.min_scaled_window = number(x.min_scaled_window);
+    x.max_scaled_window = number(x.max_scaled_window);
+    x.ecn_ce_count = number(x.ecn_ce_count);
+    x.ecn_ece_count = number(x.ecn_ece_count);
+    x.response_count = number(x.response_count);
+    x.response_max_us = number(x.response_max_us);
+    x.max_in_flight_octets = number(x.max_in_flight_octets);
+    x.retransmit_spurious_count = number(x.retransmit_spurious_count);
+    x.dsack_count = number(x.dsack_count);
+    x.syn_retransmit_count = number(x.syn_retransmit_count);
+    x.keepalive_count = number(x.keepalive_count);
+    x.zero_window_count = number(x.zero_window_count);
+    x.zero_window_probe_count = number(x.zero_window_probe_count);
+    x.ecn_cwr_count = number(x.ecn_cwr_count);
+    x.tcp_mss = number(x.tcp_mss);
+    x.quality = number(x.quality);
+    x.tcp_state = number(x.tcp_state);
+    x.tcp_window_scale = number(x.tcp_window_scale);
     r.tcp = {number(r.tcp.min_rtt_us),       number(r.tcp.max_rtt_us),     number(r.tcp.avg_rtt_us),
              number(r.tcp.retransmit_count), number(r.tcp.min_tcp_window), number(r.tcp.max_tcp_window)};
   }

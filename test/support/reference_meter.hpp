@@ -56,6 +56,7 @@ class ReferenceMeter {
     Way way[2];  // 0: from the smaller end
     TcpConversation tcp{};
     unsigned initiator = 0;
+    bool told = false;  // a record has said who it is
     bool closed = false;
     bool fin[2] = {false, false};
   };
@@ -72,12 +73,12 @@ class ReferenceMeter {
     if (!c.way[d].record) return;
     FlowRecord record = *c.way[d].record;
     record.end_reason = reason;
-    unsigned initiator = c.initiator;
     if (tcp_settings_.track && record.protocol == 6) {
-      record.tcp = tcp_.take(c.tcp, d);
-      if (c.tcp.client != 0) initiator = c.tcp.client - 1U;
+      tcp_.take(c.tcp, d, record.end, record.tcp, record.tcp_extended);
+      if (c.tcp.client != 0 && !c.told) c.initiator = c.tcp.client - 1U;
     }
-    record.biflow_direction = initiator == d ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
+    c.told = true;
+    record.biflow_direction = c.initiator == d ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
     records.push_back(record);
     c.way[d].record.reset();
   }
@@ -150,6 +151,7 @@ class ReferenceMeter {
       finish(c, 1, FlowEndReason::end_of_flow);
       c.closed = false;
       c.initiator = d;
+      c.told = false;
       tcp_.restart(c.tcp, d, packet, hash);
     }
     if (c.tcp.state == TcpState::closed) c.closed = true;

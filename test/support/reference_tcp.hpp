@@ -183,7 +183,7 @@ class ReferenceTcp {
         const Micros long_ago = p.us - (1 << 30);  // more than every limit
         if (s.sent) s.sent = long_ago;
         for (Gap& gap : s.gaps) gap.at = long_ago;
-        s.syn_ack_at = long_ago;
+        if (s.syn_acks == 1) s.syn_acks = 2;  // which of them an ACK answers is not known any more
       }
     }
     newest_ = p.us;

@@ -15,6 +15,7 @@ namespace whiteowl::test {
 
 struct ConversationResult {
   std::array<TcpFields, 2> fields;
+  std::array<TcpExtendedFields, 2> extended;
   std::array<std::uint64_t, 2> packets{};
   TcpState state = TcpState::fresh;
 };
@@ -28,6 +29,16 @@ inline bool operator==(const ConversationResult& a, const ConversationResult& b)
   return a.fields[0] == b.fields[0] && a.fields[1] == b.fields[1] && a.state == b.state;
 }
 
+struct TakenFields {
+  TcpFields standard;
+  TcpExtendedFields extended;
+};
+inline TakenFields take_from(TcpMeter& meter, TcpConversation& conversation, unsigned direction, Timestamp cut = {}) {
+  TakenFields taken;
+  meter.take(conversation, direction, cut, taken.standard, taken.extended);
+  return taken;
+}
+
 // One conversation and its meter.  results() ends it.
 class ConversationRun {
  public:
@@ -39,6 +50,7 @@ class ConversationRun {
   TcpVerdict feed(const ScriptPacket& line) {
     ScriptFrame frame{line, form_};
     const Packet& packet = frame.packet();
+    last_ = packet.frame->time;
     const TcpVerdict verdict = meter_.observe(conversation_, line.direction, packet, kTupleHash);
     if (verdict == TcpVerdict::restart) {
       finished_.push_back(take());
@@ -55,9 +67,10 @@ class ConversationRun {
     ++packets_[direction];
   }
   // The records of an interval; the next one begins.
-  [[nodiscard]] ConversationResult take() {
+  [[nodiscard]] ConversationResult take() { return take(last_); }
+  [[nodiscard]] ConversationResult take(Timestamp cut) {
     ConversationResult result;
-    for (unsigned d = 0; d < 2; ++d) result.fields[d] = meter_.take(conversation_, d);
+    for (unsigned d = 0; d < 2; ++d) meter_.take(conversation_, d, cut, result.fields[d], result.extended[d]);
     result.packets = packets_;
     result.state = conversation_.state;
     packets_ = {};
@@ -92,6 +105,7 @@ class ConversationRun {
   TcpConversation conversation_;
   std::array<std::uint64_t, 2> packets_{};
   std::vector<ConversationResult> finished_;
+  Timestamp last_{};
 };
 
 inline std::vector<ConversationResult> run_script(std::string_view script, const TcpSettings& settings = {},
@@ -99,6 +113,17 @@ inline std::vector<ConversationResult> run_script(std::string_view script, const
   ConversationRun run{settings, form};
   run.feed(parse_tcp_script(script));
   return run.results();
+}
+
+inline TcpSettings extended_settings() {
+  TcpSettings settings;
+  settings.extended = true;
+  return settings;
+}
+// The extended figures of the last incarnation: of A, of B.
+inline std::array<TcpExtendedFields, 2> extended_of(std::string_view script,
+                                                    const TcpSettings& settings = extended_settings()) {
+  return run_script(script, settings).back().extended;
 }
 
 }  // namespace whiteowl::test

@@ -206,7 +206,7 @@ TEST_CASE("a whole conversation of random bytes does no harm") {
     const TcpDirection& d = conversations[which].direction[direction];
     REQUIRE(d.outstanding_count <= TcpDirection::kOutstanding);
     REQUIRE(d.timestamp_count <= TcpDirection::kTimestamps);
-    if (dice.chance(10)) repeats += meter.take(conversations[which], direction).retransmit_count;
+    if (dice.chance(10)) repeats += take_from(meter, conversations[which], direction).standard.retransmit_count;
   }
   CHECK(repeats <= packets);
 }
@@ -236,8 +236,8 @@ TEST_CASE("interleaved conversations do not see each other (W8)") {
   }
   const auto alone_first = run(first), alone_second = run(second);
   for (unsigned d = 0; d < 2; ++d) {
-    CHECK(meter.take(conversations[0], d) == alone_first[0].fields[d]);
-    CHECK(meter.take(conversations[1], d) == alone_second[0].fields[d]);
+    CHECK(take_from(meter, conversations[0], d).standard == alone_first[0].fields[d]);
+    CHECK(take_from(meter, conversations[1], d).standard == alone_second[0].fields[d]);
   }
 }
 

@@ -159,8 +159,8 @@ TEST_CASE("the SYN-ACK finds its SYN after the flow entry is gone, and the sampl
     TcpConversation fresh{};
     const unsigned direction = renumbered ? 0 : 1;  // the new entry may number the directions by its first packet
     REQUIRE(run.meter().observe(fresh, direction, frame.packet(), ConversationRun::kTupleHash) == TcpVerdict::counted);
-    CHECK(run.meter().take(fresh, direction).min_rtt_us == 0);
-    CHECK(run.meter().take(fresh, 1 - direction).min_rtt_us == 20'000'000);
+    CHECK(take_from(run.meter(), fresh, direction).standard.min_rtt_us == 0);
+    CHECK(take_from(run.meter(), fresh, 1 - direction).standard.min_rtt_us == 20'000'000);
     CHECK(fresh.state == TcpState::syn_ack_seen);
   }
 }

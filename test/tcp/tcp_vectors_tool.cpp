@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// tcp_vectors_tool [--strict] FILE...: the TCP figures of every conversation in classic Ethernet pcap files, as JSON
-// lines, for comparison with other implementations.  Its parsing is its own, so that nothing is judged by the probe's
-// decoder.
-// tcp_vectors_tool --frames FILE...: the frames that field 4 counts instead, one a line in the order of the file:
+// tcp_vectors_tool [--strict] [--every N] FILE...: the TCP figures of every conversation in classic Ethernet pcap
+// files, as JSON lines, for comparison with other implementations.  Its parsing is its own, so that nothing is judged
+// by the probe's decoder. tcp_vectors_tool --frames FILE...: the frames that field 4 counts instead, one a line in the
+// order of the file:
 //   frame number (from 1) <tab> source:port-destination:port <tab> retransmit or reordered
 //
 // One line per conversation, incarnation of its tuple and direction; direction 0 is that of the conversation's first
-// packet.  Conversations stand in the order of their first packets.  Every file has a meter of its own.
+// packet.  --every: after every N-th frame also the records of its conversation so far, and a new interval begins.
+// Conversations stand in the order of their first packets.  Every file has a meter of its own.
 #include <arpa/inet.h>
 
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -107,6 +109,54 @@ struct Known {
   std::string lines;
 };
 
+// The names are those of the vectors.
+template <typename Put>
+void put_fields(const TcpFields& f, const Put& put) {
+  put("rtt_min", f.min_rtt_us);
+  put("rtt_max", f.max_rtt_us);
+  put("rtt_avg", f.avg_rtt_us);
+  put("retrans", f.retransmit_count);
+  put("win_min", f.min_tcp_window);
+  put("win_max", f.max_tcp_window);
+}
+template <typename Put>
+void put_extended(const TcpExtendedFields& e, const Put& put) {
+  put("rtt_n", e.rtt_sample_count);
+  put("srtt", e.smoothed_rtt_us);
+  put("rttvar", e.rtt_variation_us);
+  put("hs", e.handshake_rtt_us);
+  put("hs_total", e.handshake_total_us);
+  put("tsmin", e.ts_min_rtt_us);
+  put("retrans_octets", e.retransmit_octets);
+  put("fast", e.retransmit_fast_count);
+  put("timeout", e.retransmit_timeout_count);
+  put("spurious", e.retransmit_spurious_count);
+  put("dsack", e.dsack_count);
+  put("ooo", e.out_of_order_count);
+  put("dup", e.duplicate_packet_count);
+  put("dupack", e.duplicate_ack_count);
+  put("synretx", e.syn_retransmit_count);
+  put("keepalive", e.keepalive_count);
+  put("zwin", e.zero_window_count);
+  put("zwin_us", e.zero_window_us);
+  put("zwp", e.zero_window_probe_count);
+  put("swin_min", e.min_scaled_window);
+  put("swin_max", e.max_scaled_window);
+  put("mss", e.tcp_mss);
+  put("ws", e.tcp_window_scale);
+  put("ce", e.ecn_ce_count);
+  put("ece", e.ecn_ece_count);
+  put("cwr", e.ecn_cwr_count);
+  put("art_n", e.response_count);
+  put("art_sum", e.response_sum_us);
+  put("art_max", e.response_max_us);
+  put("missed", e.unseen_octets);
+  put("unique", e.unique_octets);
+  put("flight_max", e.max_in_flight_octets);
+  put("quality", e.quality);
+  put("options", e.tcp_options);
+}
+
 class Run {
  public:
   Run(std::string name, const TcpSettings& settings) : name_{std::move(name)}, meter_{settings, 1, kMaxConversations} {}
@@ -115,23 +165,31 @@ class Run {
     const Place place = find(packet);
     Known& known = *place.known;
     if (meter_.observe(known.conversation, place.direction, packet, place.hash) == TcpVerdict::restart) {
-      print(known);
+      print(known, packet.frame->time);
       ++known.incarnation;
       meter_.restart(known.conversation, place.direction, packet, place.hash);
     }
     ++known.packets[place.direction];
   }
-  // One line if field 4 counts the packet; `strict` is a run that leaves out what is reordered.
-  void feed_frame(const Packet& packet, std::size_t frame_number, Run& strict) {
-    const bool counted = counts(packet), repeated = strict.counts(packet);
-    if (!counted) return;
+  // One line if field 4 counts the packet.
+  void feed_frame(const Packet& packet, std::size_t frame_number) {
+    const Place place = find(packet);
+    TcpConversation& conversation = place.known->conversation;
+    if (meter_.observe(conversation, place.direction, packet, place.hash) == TcpVerdict::restart)
+      meter_.restart(conversation, place.direction, packet, place.hash);
+    TcpFields fields;
+    TcpExtendedFields extended;
+    meter_.take(conversation, place.direction, packet.frame->time, fields, extended);
+    if (fields.retransmit_count == 0) return;
     std::printf("%zu\t%s-%s\t%s\n", frame_number, text(source_of(packet)).c_str(), text(destination_of(packet)).c_str(),
-                repeated ? "retransmit" : "reordered");
+                extended.out_of_order_count != 0 ? "reordered" : "retransmit");
   }
-  void finish() {
+  // The records so far, as an active timeout would make them.
+  void snapshot(const Packet& packet) { print(*find(packet).known, packet.frame->time); }
+  void finish(Timestamp cut) {
     std::vector<const Known*> order(known_.size());
     for (auto& [tuple, known] : known_) {
-      print(known);
+      print(known, cut);
       order[known.number] = &known;
     }
     for (const Known* known : order) std::fputs(known->lines.c_str(), stdout);
@@ -157,27 +215,23 @@ class Run {
                                (std::uint64_t{tuple.first.second} << 16U) + tuple.second.second;
     return {&known, back ? 1U : 0U, hash};
   }
-  bool counts(const Packet& packet) {
-    const Place place = find(packet);
-    TcpConversation& conversation = place.known->conversation;
-    if (meter_.observe(conversation, place.direction, packet, place.hash) == TcpVerdict::restart)
-      meter_.restart(conversation, place.direction, packet, place.hash);
-    return meter_.take(conversation, place.direction).retransmit_count != 0;
-  }
-  void print(Known& known) {
-    const auto state = kStates[static_cast<std::size_t>(known.conversation.state)];
+  void print(Known& known, Timestamp cut) {
     for (unsigned d = 0; d < 2; ++d) {
-      const TcpFields f = meter_.take(known.conversation, d);
-      std::array<char, 512> line{};
-      std::snprintf(
-          line.data(), line.size(),
-          R"({"file":"%s","conversation":%zu,"incarnation":%u,"direction":%u,"packets":%llu,"rtt_min":%u,"rtt_max":%u,)"
-          R"("rtt_avg":%u,"retrans":%u,"win_min":%u,"win_max":%u,"state":"%s"})"
-          "\n",
-          name_.c_str(), known.number, known.incarnation, d, static_cast<unsigned long long>(known.packets[d]),
-          f.min_rtt_us, f.max_rtt_us, f.avg_rtt_us, f.retransmit_count, f.min_tcp_window, f.max_tcp_window,
-          state.data());
-      known.lines += line.data();
+      TcpFields f;
+      TcpExtendedFields e;
+      meter_.take(known.conversation, d, cut, f, e);
+      known.lines += R"({"file":")" + name_ + '"';
+      const auto put = [&known](const char* name, std::uint64_t value) {
+        known.lines += std::string{",\""} + name + "\":" + std::to_string(value);
+      };
+      put("conversation", known.number);
+      put("incarnation", known.incarnation);
+      put("direction", d);
+      put("packets", known.packets[d]);
+      put_fields(f, put);
+      put_extended(e, put);
+      known.lines +=
+          R"(,"state":")" + std::string{kStates[static_cast<std::size_t>(known.conversation.state)]} + "\"}\n";
     }
     known.packets = {};
   }
@@ -187,8 +241,14 @@ class Run {
   std::map<Tuple, Known> known_;
 };
 
+struct Options {
+  TcpSettings settings;
+  bool list_frames = false;
+  std::size_t every = 0;
+};
+
 // Classic pcap in little-endian order, micro- or nanoseconds, link type Ethernet.
-bool read_file(const char* path, const TcpSettings& settings, bool list_frames) {
+bool read_file(const char* path, const Options& options) {
   std::ifstream file{path, std::ios::binary};
   const std::vector<char> bytes{std::istreambuf_iterator<char>{file}, {}};
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
@@ -199,12 +259,10 @@ bool read_file(const char* path, const TcpSettings& settings, bool list_frames) 
   }
   const std::int64_t unit = le(0) == 0xA1B2C3D4 ? 1000 : 1;
   const bool raw = le(20) == 101;
-  Run run{std::string{path}.substr(std::string_view{path}.rfind('/') + 1), settings};
-  TcpSettings without_reordered = settings;
-  without_reordered.retransmit_mode = RetransmitMode::strict;
-  Run strict{"", without_reordered};
+  Run run{std::string{path}.substr(std::string_view{path}.rfind('/') + 1), options.settings};
   std::vector<std::uint8_t> wrapped;
   std::size_t frame_number = 0;
+  Timestamp newest{};
   for (std::size_t at = 24; at + 16 <= bytes.size();) {
     ++frame_number;
     Frame frame;
@@ -225,28 +283,34 @@ bool read_file(const char* path, const TcpSettings& settings, bool list_frames) 
     }
     const auto packet = parse(frame);
     if (!packet) continue;
-    if (list_frames) {
-      run.feed_frame(*packet, frame_number, strict);
-    } else {
-      run.feed(*packet);
+    newest = frame.time;
+    if (options.list_frames) {
+      run.feed_frame(*packet, frame_number);
+      continue;
     }
+    run.feed(*packet);
+    if (options.every != 0 && frame_number % options.every == 0) run.snapshot(*packet);
   }
-  if (!list_frames) run.finish();
+  if (!options.list_frames) run.finish(newest);
   return true;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  TcpSettings settings;
-  bool good = argc > 1, list_frames = false;
+  Options options;
+  options.settings.extended = true;
+  bool good = argc > 1;
   for (int i = 1; i < argc; ++i) {
-    if (std::string_view{argv[i]} == "--strict") {
-      settings.retransmit_mode = RetransmitMode::strict;
-    } else if (std::string_view{argv[i]} == "--frames") {
-      list_frames = true;
+    const std::string_view word{argv[i]};
+    if (word == "--strict") {
+      options.settings.retransmit_mode = RetransmitMode::strict;
+    } else if (word == "--frames") {
+      options.list_frames = true;
+    } else if (word == "--every" && i + 1 < argc) {
+      options.every = std::strtoul(argv[++i], nullptr, 10);
     } else {
-      good = read_file(argv[i], settings, list_frames) && good;
+      good = read_file(argv[i], options) && good;
     }
   }
   return good ? 0 : 1;

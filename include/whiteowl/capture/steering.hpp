@@ -31,7 +31,7 @@ struct SteeringProgram {
   std::vector<FilterInstruction> instructions;  // classic BPF; its return value modulo the members is the choice
   std::size_t finish = 0;                       // where the hash is made of what has been found so far
 };
-// `link_octets`: of the link header of the interface, 14 or 0.
+// `link_octets`: of the link header of the interface, which ends with a type; 14, or 0 for none.
 [[nodiscard]] SteeringProgram steering_program(const SteeringLimits& limits, std::uint32_t link_octets);
 
 }  // namespace whiteowl

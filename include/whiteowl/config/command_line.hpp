@@ -59,6 +59,9 @@ inline constexpr std::array kCommandOptions = {
     CommandOption{"list-interfaces", "", "-", "Information", "List the network interfaces", ""},
     CommandOption{"list-fields", "", "--", "Information", "List the fields that a record can have",
                   "These are the names that export.fields takes."},
+    CommandOption{"print-mapping", "KIND", "--", "Information", "Print a collector's configuration of our fields",
+                  "KIND is goflow2 (mapping.yaml), nfacctd (primitives.lst), nfacctd-conf, libfds (XML), telegraf "
+                  "(CSV), clickhouse (SQL) or clickhouse-proto. Ours have the number of export.enterprise_number."},
     CommandOption{"version", "", "--", "Information", "Print the version", ""},
     CommandOption{"help", "", "-", "Information", "Print this help", ""},
 };

@@ -16,6 +16,7 @@ namespace whiteowl {
 [[nodiscard]] std::string settings_text(const Settings& settings);  // --print-config: YAML that says the same
 [[nodiscard]] std::string sample_file();                            // etc/config.yaml
 [[nodiscard]] std::string options_manual();                         // OPTIONS of chompy-probe(8), mdoc
+[[nodiscard]] std::string fields_manual();                          // FIELDS of chompy-probe(8), mdoc
 [[nodiscard]] std::string settings_manual();                        // SETTINGS of chompy-probe.yaml(5), mdoc
 
 // A value as YAML that is read back unchanged.

@@ -33,6 +33,7 @@ struct FlowRecord {
   MacAddress source_mac, destination_mac;                     // of the record's first packet
   std::uint32_t ingress_interface = 0, egress_interface = 0;  // as set; 0 = not known
   std::uint32_t mpls_label = 0;  // top label stack entry of the first packet, 24 bits; 0xFFFFFFFF = none
+  std::uint32_t tunnel_id = 0;   // of the tunnel that the first packet was in; 0 = none
   std::uint16_t source_port = 0, destination_port = 0;  // ICMP: 0 and type x 256 + code
   std::uint16_t vlan_id = 0, customer_vlan_id = 0;      // of the first packet; 0 = none
   std::uint16_t tcp_control_bits = 0;
@@ -43,8 +44,9 @@ struct FlowRecord {
   FlowEndReason end_reason = FlowEndReason::idle_timeout;
   BiflowDirection biflow_direction = BiflowDirection::arbitrary;
   std::uint8_t flow_direction = 0;  // IE 61: 0 ingress, 1 egress of the host
-  TcpFields tcp;                    // all zero when TCP is not tracked or the flow is not TCP
-  TcpExtendedFields tcp_extended;   // last: all zero unless the extended set is metered
+  TunnelType tunnel_type = TunnelType::none;
+  TcpFields tcp;                   // all zero when TCP is not tracked or the flow is not TCP
+  TcpExtendedFields tcp_extended;  // last: all zero unless the extended set is metered
 };
 static_assert(std::is_trivially_copyable_v<FlowRecord>);
 

@@ -39,6 +39,7 @@ struct FlowDirection {
   Timestamp end;    // largest stamp
   Duration opened;  // age at the record's first packet
   Duration seen;    // age at the direction's last packet; outlives the record
+  std::uint32_t tunnel_id;
   std::uint16_t tcp_flags;
   std::uint16_t vlan_id;
   std::uint16_t customer_vlan_id;
@@ -46,8 +47,9 @@ struct FlowDirection {
   std::uint8_t max_ttl;
   std::uint8_t traffic_class;
   std::uint8_t interface;
-  std::uint8_t outgoing;
-  std::uint8_t ever;  // a packet of this direction was seen
+  TunnelType tunnel_type : 6;
+  std::uint8_t outgoing : 1;
+  std::uint8_t ever : 1;  // a packet of this direction was seen
 };
 static_assert(sizeof(FlowDirection) <= 64);
 
@@ -60,7 +62,9 @@ struct alignas(64) Flow {
   std::uint8_t in_closed;     // stands in the queue of closed conversations
   std::uint8_t in_half_open;  // stands in the queue of conversations without an answer
   std::uint8_t closed;        // both FINs acknowledged, or reset
-  std::uint8_t initiator;     // direction of the first packet
+  std::uint8_t initiator;     // direction of the first packet, or of the one who was told to have begun
+  std::uint8_t told;          // a record has said who began: that is not said otherwise later
+  std::uint8_t one_way;       // counted as a conversation whose other direction is missing
   std::uint8_t fins;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
   alignas(64) FlowDirection first;
   alignas(64) FlowDirection second;

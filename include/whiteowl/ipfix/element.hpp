@@ -56,6 +56,15 @@ enum class Registry : std::uint8_t { iana, ours };
 // Which value of export.fields brings an element: extended has the standard ones too.
 enum class FieldSet : std::uint8_t { standard, extended };
 
+// What a value says of the interval that its record covers, and how the records of one flow are added up.
+enum class Kind : std::uint8_t {
+  key,        // K: part of what makes the flow; the same in all its records
+  count,      // C: of the interval, begins anew with each record, saturates; records are added
+  extreme,    // X: least, greatest, mean or union within the interval; begins anew with each record
+  estimate,   // E: outlives records; the last one counts
+  attribute,  // A: of the flow, or of the record's first packet; repeated in every record
+};
+
 // What kinds of records there are, as far as their fields differ.
 enum class RecordKind : std::uint8_t { ipv4_tcp, ipv4_icmp, ipv4_other, ipv6_tcp, ipv6_icmp, ipv6_other };
 inline constexpr std::size_t kRecordKinds = 6;
@@ -86,6 +95,7 @@ struct Element {
   std::uint16_t id;  // without the enterprise bit
   FieldSet set;
   Carried carried;
+  Kind kind;
   Semantics semantics;
   Unit unit;
   std::string_view meaning;  // one sentence
@@ -143,8 +153,8 @@ template <typename T>
 // A row.  `Get` is a captureless lambda from a record to the value.
 template <typename Get>
 [[nodiscard]] constexpr Element element(std::string_view name, Registry registry, std::uint16_t id, FieldSet set,
-                                        Carried carried, Semantics semantics, Unit unit, std::string_view meaning,
-                                        Get /*get*/) {
+                                        Carried carried, Kind kind, Semantics semantics, Unit unit,
+                                        std::string_view meaning, Get /*get*/) {
   using Value = std::invoke_result_t<Get, const FlowRecord&>;
   static_assert(std::is_empty_v<Get>, "a row's function captures nothing");
   return {name,
@@ -152,6 +162,7 @@ template <typename Get>
           id,
           set,
           carried,
+          kind,
           semantics,
           unit,
           meaning,

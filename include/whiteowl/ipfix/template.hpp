@@ -38,6 +38,9 @@ struct Template {
 // `fields` has passed check_fields.
 [[nodiscard]] std::vector<const Element*> chosen_elements(const IpfixSettings& settings, RecordKind kind);
 
+// Whether a record of any kind carries a figure that only TcpSettings::extended meters.
+[[nodiscard]] bool needs_extended_tcp(const IpfixSettings& settings);
+
 // The data templates of the process: ids template_id, template_id + 1 and so on; IPv4 before IPv6.
 class Templates {
  public:

@@ -16,6 +16,16 @@ inline constexpr std::uint8_t kHopByHop = 0, kIcmp = 1, kIgmp = 2, kIpIp = 4, kT
                               kUdpLite = 136;
 }  // namespace ip_protocol
 
+// Tunnels that bear a number.
+enum class TunnelType : std::uint8_t {
+  none = 0,
+  vxlan = 1,   // network identifier, 24 bits (RFC 7348 5)
+  nvgre = 2,   // virtual subnet, 24 bits (RFC 7637 3.2)
+  geneve = 3,  // network identifier, 24 bits (RFC 8926 3.4)
+  gtpu = 4,    // tunnel endpoint identifier (3GPP TS 29.281 5.1)
+  gre = 5,     // key (RFC 2890 2.1)
+};
+
 struct Packet {
   const Frame* frame = nullptr;
   const std::uint8_t* source_mac = nullptr;           // 6 octets in the frame; null where the link has none
@@ -31,6 +41,7 @@ struct Packet {
   std::uint32_t payload_octets = 0;  // behind the TCP header, from IP lengths; 0 for other protocols
   std::uint32_t mpls_label =
       kNoMplsLabel;               // topmost label and its class and bottom bits (24 bits as IE 70), or kNoMplsLabel
+  std::uint32_t tunnel_id = 0;    // of the innermost numbered tunnel around the packet; 0 = none
   std::uint16_t source_port = 0;  // host order; 0 where there is none.  ICMP: 0
   std::uint16_t destination_port = 0;  // host order.  ICMP: type x 256 + code
   std::uint16_t vlan_id = 0;           // outermost tag's 12 bits, stripped or not; 0 = none or priority tag
@@ -41,6 +52,7 @@ struct Packet {
   std::uint8_t traffic_class = 0;      // IPv4 TOS, IPv6 traffic class
   std::uint8_t ttl = 0;                // IPv4 TTL, IPv6 hop limit
   bool fragment = false;               // part of a fragmented datagram, the first part included
+  TunnelType tunnel_type = TunnelType::none;
 
   static constexpr std::uint32_t kNoMplsLabel = 0xFFFFFFFF;
 };

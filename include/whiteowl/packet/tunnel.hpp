@@ -8,8 +8,14 @@
 
 namespace whiteowl {
 
-// `outer` is what the IP header in front of the walk says.  True: the walk stands where another IP header must begin.
+struct TunnelNumber {
+  TunnelType type = TunnelType::none;
+  std::uint32_t id = 0;
+};
+
+// `outer` is what the IP header in front of the walk says.  True: the walk stands where another IP header must begin,
+// and `number` is the tunnel's, or unchanged if it has none.
 // False: no tunnel that is known here, something else inside, or cut off.
-[[nodiscard]] bool enter_tunnel(Walk& walk, const Packet& outer) noexcept;
+[[nodiscard]] bool enter_tunnel(Walk& walk, const Packet& outer, TunnelNumber& number) noexcept;
 
 }  // namespace whiteowl

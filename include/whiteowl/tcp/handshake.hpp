@@ -40,9 +40,7 @@ void remember_stray_syn(const Exchange& exchange, const SynKeys& keys, SynCache&
 void reuse_tuple(TcpConversation& conversation, unsigned direction, const Segment& segment, const SynKeys& keys,
                  const SynCache& cache) noexcept;
 
-// An ACK of the side that opened, while the SYN-ACK waits for it: the other half of the handshake.
+// An ACK of the side that opened, while the SYN-ACK waits for it: kHandshakeTimed if it times the other half.
 void time_third_packet(const Exchange& exchange) noexcept;
-// The third packet where the other side was never seen: SYN to here is the full round trip.
-void time_one_way(const Exchange& exchange, const SynKeys& keys, const SynCache& cache) noexcept;
 
 }  // namespace whiteowl

@@ -6,9 +6,9 @@
 // are no repeats by the sender: keep-alives, probes of a closed window, captured copies, segments outside the window.
 // Bias: a segment lost before the tap at the end of a burst and then repeated looks new; nobody at the tap can tell.
 //
-// Reordered segments are told from repeats by the sender's clock first (a TSval below one already seen was sent before
-// it), by time second: a repeat that a hole caused passes the tap at least one full round trip after the hole.  The
-// second needs holes, which only the cold part remembers; it changes what is counted, never a round-trip time.
+// Reordered segments are told from repeats here by the sender's clock alone: a TSval below one already seen was sent
+// before it.  Where time must decide, holes are needed, which only the cold part remembers (repeat.hpp); that changes
+// what is counted, never a round-trip time.
 #pragma once
 
 #include "whiteowl/tcp/segment.hpp"
@@ -21,8 +21,6 @@ namespace whiteowl {
 // The peer's data up to `ack` is acknowledged, by a segment that is not outside the window.  Octets beyond the highest
 // end seen were lost by the tap, or the ACK is optimistic; false: it is too far ahead to be believed.
 [[nodiscard]] bool advance_to_ack(const Exchange& exchange) noexcept;
-// Holes that the ACK passes over will not be filled any more.
-void close_holes_below(TcpColdDirection& peer, SeqNum ack) noexcept;
 
 // Field 4, saturating.
 inline void count_retransmit(TcpDirection& sender) noexcept {

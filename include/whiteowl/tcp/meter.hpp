@@ -2,7 +2,8 @@
 // TCP performance of one conversation: round-trip times, retransmissions, windows, state.
 // Both directions live in one TcpConversation; a figure of direction D describes how D's destination behaves
 // (round-trip time) and what D's packets look like (repeats, windows).
-// Promise: no allocation, no lock, no clock; 288 octets a conversation; counters saturate; any bytes are safe.
+// Promise: no allocation, no lock, no clock; 288 octets a conversation, and 360 with the extended set; counters
+// saturate; any bytes are safe; the six fields do not depend on whether the extended set is metered.
 #pragma once
 
 #include <cstddef>
@@ -35,8 +36,8 @@ class TcpMeter {
   TcpMeter& operator=(TcpMeter&&) noexcept;
   ~TcpMeter();
 
-  // Whether these settings ask for more than the six fields' own memory.  Without a cold part the strict count of
-  // retransmissions leaves out only what the sender's clock shows to be reordered.
+  // Whether these settings ask for more than the six fields' own memory: the extended set, or the strict count, which
+  // leaves out only what the sender's clock shows to be reordered where a conversation has no cold part.
   [[nodiscard]] static bool needs_cold(const TcpSettings& settings) noexcept;
 
   // Observes a packet with packet.tcp set and packet.fragment not set.  `direction` (0 or 1) is the packet's in the
@@ -50,8 +51,10 @@ class TcpMeter {
                std::uint64_t tuple_hash) noexcept;
   // A fragment of the conversation passed: sequence analysis must find its feet again at the next whole segment.
   void observe_fragment(TcpConversation& conversation, unsigned direction) noexcept;
-  // The interval's figures of a direction; the interval begins anew, what outlives snapshots stays.
-  [[nodiscard]] TcpFields take(TcpConversation& conversation, unsigned direction) noexcept;
+  // The interval's figures of a direction; the interval begins anew at `cut`, what outlives snapshots stays.  Writes
+  // into fresh `fields`, and into `extended` if TcpSettings::extended.
+  void take(TcpConversation& conversation, unsigned direction, Timestamp cut, TcpFields& fields,
+            TcpExtendedFields& extended) noexcept;
 
   [[nodiscard]] const TcpCounters& counters() const noexcept;
   [[nodiscard]] std::size_t memory_octets() const noexcept;  // reserved beside the conversations

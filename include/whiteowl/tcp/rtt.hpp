@@ -17,7 +17,7 @@ namespace whiteowl {
 
 // A sample towards the destination of `direction`.  Negative ones (the clock went back) are dropped; 0 counts as 1,
 // because 0 stands for "none".
-void add_rtt_sample(TcpDirection& direction, TcpColdDirection* cold, std::int64_t us) noexcept;
+void add_rtt_sample(TcpDirection& direction, std::int64_t us) noexcept;
 
 // No samples from now on until everything up to `point` is acknowledged.
 void hold_rtt(TcpDirection& direction, SeqNum point) noexcept;

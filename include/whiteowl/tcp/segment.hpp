@@ -7,7 +7,6 @@
 
 #include "whiteowl/packet/packet.hpp"
 #include "whiteowl/packet/tcp_options.hpp"
-#include "whiteowl/tcp/cold.hpp"
 #include "whiteowl/tcp/conversation.hpp"
 #include "whiteowl/tcp/rules.hpp"
 
@@ -35,18 +34,11 @@ struct Segment {
 struct Exchange {
   const TcpRules& rules;
   TcpConversation& conversation;
-  TcpCold* cold;  // null where none is kept
   unsigned direction;
   const Segment& segment;
 
   [[nodiscard]] TcpDirection& sender() const noexcept { return conversation.direction[direction]; }
   [[nodiscard]] TcpDirection& peer() const noexcept { return conversation.direction[direction ^ 1U]; }
-  [[nodiscard]] TcpColdDirection* sender_cold() const noexcept {
-    return cold == nullptr ? nullptr : &cold->direction[direction];
-  }
-  [[nodiscard]] TcpColdDirection* peer_cold() const noexcept {
-    return cold == nullptr ? nullptr : &cold->direction[direction ^ 1U];
-  }
 };
 
 // What a segment that consumes sequence space turned out to be.
@@ -55,10 +47,26 @@ enum class SegmentKind : std::uint8_t {
   fresh,      // begins where the last one ended
   gap,        // begins behind something that has not passed
   repeat,     // begins below the highest end seen
-  reordered,  // so too, but was sent before something that has passed
+  reordered,  // so too, but the sender's clock says that it was sent before something that has passed
   probe,      // of a closed window
   keep_alive,
   invalid,  // outside the window
+};
+
+// What a segment's ACK number said about the peer's data.
+enum class AckKind : std::uint8_t {
+  none,          // no ACK
+  unseen_peer,   // nothing of the peer has passed
+  progress,      // more is acknowledged than before
+  duplicate,     // a duplicate ACK (RFC 5681 2)
+  same,          // no progress, but no duplicate ACK either
+  old,           // less than was acknowledged before
+  unbelievable,  // far beyond everything seen
+};
+
+struct SegmentStory {
+  SegmentKind kind;
+  AckKind ack;
 };
 
 }  // namespace whiteowl

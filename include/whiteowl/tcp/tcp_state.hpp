@@ -9,7 +9,7 @@
 namespace whiteowl {
 
 // The segment is neither SYN nor RST.
-SegmentKind observe_segment(const Exchange& exchange) noexcept;
+SegmentStory observe_segment(const Exchange& exchange) noexcept;
 // RST ends the conversation and is not used otherwise: its numbers and its window mean nothing (RFC 5961 3).
 void observe_reset(const Exchange& exchange) noexcept;
 

@@ -15,6 +15,7 @@ class UsStamp {
   constexpr UsStamp() noexcept = default;
   constexpr explicit UsStamp(std::int64_t microseconds) noexcept : value_{static_cast<std::uint32_t>(microseconds)} {}
 
+  [[nodiscard]] constexpr std::uint32_t value() const noexcept { return value_; }
   // Microseconds from `other` to here; negative if the clock went back.
   constexpr std::int32_t operator-(UsStamp other) const noexcept {
     return static_cast<std::int32_t>(value_ - other.value_);

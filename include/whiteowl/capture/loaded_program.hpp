@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steering programs as eBPF; the only user of libbpf.
+//
+// Said once, in classic BPF (steering.hpp), and translated instruction by instruction, so that both are the same
+// program.  Loading one takes CAP_BPF and has two gains: it may be longer, so it looks further; and where octets cannot
+// be read, which ends a classic program with 0, the hash is made of what was found before.
+#pragma once
+
+#include <string>
+
+#include "whiteowl/base/fd.hpp"
+#include "whiteowl/capture/steering.hpp"
+
+namespace whiteowl {
+
+struct LoadedProgram {
+  UniqueFd fd;          // a socket filter; empty if the kernel did not take it
+  std::string why_not;  // then
+};
+[[nodiscard]] LoadedProgram load_program(const SteeringProgram& program);
+
+}  // namespace whiteowl
