@@ -145,7 +145,8 @@ std::string ring_name(const CaptureSettings& settings, std::uint32_t worker, std
   const auto digit = [](bool on) { return on ? '1' : '0'; };
   return "ring1-" + std::to_string(interface) + '-' + std::to_string(worker) + "-of-" + std::to_string(workers) + '-' +
          std::to_string(geometry.block_octets) + 'x' + std::to_string(geometry.blocks) + "-p" +
-         digit(settings.promiscuous) + 'l' + digit(settings.lock_filter) + 'd' + digit(settings.defragment) + 'm' +
+         digit(settings.promiscuous) + 'l' + digit(settings.lock_filter) + 'd' + digit(settings.defragment) + 'h' +
+         digit(settings.timestamps == TimeStamps::hardware) + 'm' +
          std::to_string(static_cast<int>(settings.fanout_mode)) + 't' + std::to_string(settings.tunnel_depth);
 }
 

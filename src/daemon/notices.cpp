@@ -45,27 +45,39 @@ std::vector<Notice> Notices::look(const CounterSources& sources, Duration now) {
 }
 
 void Notices::look_at_links(const CounterSources& sources, Duration now, std::vector<Notice>& notices) {
-  const auto interfaces = sum_by_interface(sources);
-  links_.resize(interfaces.size());
-  for (std::size_t i = 0; i < interfaces.size(); ++i) {
-    const InterfaceTotals& interface = interfaces[i];
+  links_.resize(interface_count(sources));
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    const std::string& name = interface_name(sources, i);
     Link& link = links_[i];
-    const bool away = interface.rings_away != 0;
+    const bool away = interface_sum(sources, i, &InterfaceCounters::away) != 0;
     // Each worker has a ring on it and loses it for itself.
-    const std::uint64_t losses = (interface.link_losses + sources.workers.size() - 1) / sources.workers.size();
+    const std::uint64_t workers = sources.workers.size();
+    const std::uint64_t losses = (interface_sum(sources, i, &InterfaceCounters::link_losses) + workers - 1) / workers;
     if (const std::uint64_t times = link.losses.take(losses, now); times != 0) {
       const std::string often = times == 1 ? "" : fmt::format(", {} times since the last word", times);
-      notices.push_back({true, interface.name + ": the interface went down or away" + often + "; waiting for it"});
+      notices.push_back({true, name + ": the interface went down or away" + often + "; waiting for it"});
       link.away = true;
     } else if (away && !link.away && losses == 0) {
-      notices.push_back({true, interface.name + ": the interface is down or not there; waiting for it"});
+      notices.push_back({true, name + ": the interface is down or not there; waiting for it"});
       link.away = true;
     }
+    if (!link.stamps_judged && stamps_wanted_) judge_stamps(sources, i, notices);
     if (link.away && !away) {
-      notices.push_back({false, interface.name + ": the interface is up, capturing"});
+      notices.push_back({false, name + ": the interface is up, capturing"});
       link.away = false;
     }
   }
+}
+
+void Notices::judge_stamps(const CounterSources& sources, std::size_t interface, std::vector<Notice>& notices) {
+  constexpr std::uint64_t kEnough = 100;  // packets: those that this host sends bear no stamp of reception
+  const std::uint64_t packets = interface_sum(sources, interface, &InterfaceCounters::packets_received);
+  if (packets < kEnough) return;
+  links_[interface].stamps_judged = true;
+  if (interface_sum(sources, interface, &InterfaceCounters::hardware_stamps) != 0) return;
+  notices.push_back({true, interface_name(sources, interface) +
+                               ": the network card stamps no packets, so the kernel's time stamps are used; "
+                               "switch its stamping on (hwstamp_ctl), or set capture.timestamps: software"});
 }
 
 }  // namespace whiteowl

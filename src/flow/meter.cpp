@@ -138,6 +138,7 @@ struct Meter::Impl {
     record.biflow_direction =
         initiator_of(index) == direction ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
     if (metered_tcp(flow)) tcp.take(table.tcp(index), direction, cut_of(way, reason), record.tcp, record.tcp_extended);
+    note_one_way(flow, direction);
     packets_in_table -= way.packets;
     way.packets = 0;
     way.octets = 0;
@@ -146,6 +147,18 @@ struct Meter::Impl {
     sink.put(record);
   }
 
+  // Who sends data or acknowledgments on and on was answered.  A handshake repeated in vain, a scan and a reset are not
+  // enough: what answers a forged address is one-way by nature.
+  void note_one_way(Flow& flow, unsigned direction) noexcept {
+    constexpr std::uint64_t kOnAndOn = 4;  // packets in one record
+    const FlowDirection& way = flow.way(direction);
+    if (flow.key.protocol() != ip_protocol::kTcp || flow.one_way != 0 || flow.way(direction ^ 1U).ever != 0) return;
+    const unsigned flags = way.tcp_flags;
+    const bool goes_on = (flags & tcp_flag::kSyn) == 0 || (flags & (tcp_flag::kPsh | tcp_flag::kFin)) != 0;
+    if (way.packets < kOnAndOn || (flags & tcp_flag::kAck) == 0 || (flags & tcp_flag::kRst) != 0 || !goes_on) return;
+    flow.one_way = 1;
+    counters.conversations_one_way.add();
+  }
   static void fill_identity(FlowRecord& record, const Flow& flow, unsigned direction) noexcept {
     const FlowKey& key = flow.key;
     const auto* low = reinterpret_cast<const std::uint8_t*>(key.low);
@@ -302,6 +315,7 @@ struct Meter::Impl {
     flow.initiator = static_cast<std::uint8_t>(item.direction);
     flow.told = 0;
     flow.closed = 0;
+    flow.one_way = 0;
     flow.fins = 0;
     if (metered_tcp(flow)) table.tcp(index).cold = index + 1;  // the meter's arena has a place for each entry, or none
   }

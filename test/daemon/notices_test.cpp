@@ -76,8 +76,8 @@ TEST_CASE("different troubles do not silence each other") {
   f.one.queue.records_not_sent.add(4);
   f.exporter.records_not_sent.add(5);
   f.two.meter.clock_steps_back.set(1);
-  CHECK(f.after(1s) == Lines{"! 9 records lost on their way out",
-                             "! packet stamps went back by more than a second 1 times"});
+  CHECK(f.after(1s) ==
+        Lines{"! 9 records lost on their way out", "! packet stamps went back by more than a second 1 times"});
 }
 
 TEST_CASE("an interface that goes and comes is told by name, once for all workers") {
@@ -103,6 +103,22 @@ TEST_CASE("an interface that flaps is told once a minute, and the last word is h
   }
   CHECK(f.after(60s) == Lines{"! eth0: the interface went down or away, 5 times since the last word; waiting for it",
                               "eth0: the interface is up, capturing"});
+}
+
+TEST_CASE("a card that was asked for time stamps and gives none is told once") {
+  for (const bool wanted : {false, true}) {
+    Fixture f;
+    f.notices = Notices{wanted};
+    f.two.interfaces[0].packets_received.add(99);
+    CHECK(f.after(1s).empty());
+    f.two.interfaces[0].packets_received.add(1);
+    f.one.interfaces[1].packets_received.add(1000);
+    f.one.interfaces[1].hardware_stamps.add(1);
+    const auto lines = f.after(1s);
+    REQUIRE(lines.size() == (wanted ? 1 : 0));
+    if (wanted) CHECK(lines[0].starts_with("! eth0: the network card stamps no packets"));
+    CHECK(f.after(100s).empty());
+  }
 }
 
 TEST_CASE("an interface that is not there at the start is told once") {

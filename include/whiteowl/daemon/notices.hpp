@@ -24,6 +24,8 @@ class Notices {
   static constexpr Duration kPause = std::chrono::seconds{60};  // between two about the same trouble
   static constexpr std::size_t kTroubles = 4;
 
+  // `hardware_stamps`: the network cards are asked to stamp the packets.
+  explicit Notices(bool hardware_stamps = false) : stamps_wanted_{hardware_stamps} {}
   // What has happened since the last call; `now` on a clock that only goes forward.
   [[nodiscard]] std::vector<Notice> look(const CounterSources& sources, Duration now);
 
@@ -37,9 +39,13 @@ class Notices {
   struct Link {
     Trouble losses;
     bool away = false;  // as told
+    bool stamps_judged = false;
   };
   void look_at_links(const CounterSources& sources, Duration now, std::vector<Notice>& notices);
 
+  void judge_stamps(const CounterSources& sources, std::size_t interface, std::vector<Notice>& notices);
+
+  bool stamps_wanted_;
   std::array<Trouble, kTroubles> troubles_;
   std::vector<Link> links_;  // by interface
 };
