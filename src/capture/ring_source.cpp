@@ -30,6 +30,7 @@
 #include "whiteowl/base/wire.hpp"
 #include "whiteowl/capture/fanout.hpp"
 #include "whiteowl/capture/interfaces.hpp"
+#include "whiteowl/capture/kept_rings.hpp"
 
 namespace whiteowl {
 
@@ -117,6 +118,14 @@ LinkKind link_kind(int fd, const std::string& interface) {
 
 // --- Memory shared with the kernel ---------------------------------------------------------------------------------
 
+// How many packets of a block have been read, for a reader that goes on in another process.  Stands in the part of the
+// block that the kernel leaves alone, so what is found there may be about a block that was here before.
+struct BlockProgress {
+  static constexpr std::uint32_t kGivenBack = ~0U;  // the block was released
+  std::uint64_t number;                             // of the block
+  std::uint32_t packets;
+};
+
 // A block of the ring.  The kernel fills it, hands it over by its status and takes it back by the same.
 class Block {
  public:
@@ -128,6 +137,10 @@ class Block {
   [[nodiscard]] const std::byte* first_packet() const noexcept {
     return reinterpret_cast<const std::byte*>(header_) + header_->hdr.bh1.offset_to_first_pkt;
   }
+  // Rises by one with each block that the kernel begins.
+  [[nodiscard]] std::uint64_t number() const noexcept { return header_->hdr.bh1.seq_num; }
+  void note(std::uint32_t packets) noexcept { progress() = {number(), packets}; }
+  [[nodiscard]] std::uint32_t noted() const noexcept { return progress().number == number() ? progress().packets : 0U; }
   // No packet in it is older.
   [[nodiscard]] Timestamp opened() const noexcept {
     const auto& time = header_->hdr.bh1.ts_first_pkt;
@@ -137,6 +150,9 @@ class Block {
  private:
   [[nodiscard]] std::atomic_ref<std::uint32_t> status() const noexcept {
     return std::atomic_ref<std::uint32_t>{header_->hdr.bh1.block_status};
+  }
+  [[nodiscard]] BlockProgress& progress() const noexcept {
+    return *reinterpret_cast<BlockProgress*>(reinterpret_cast<std::byte*>(header_) + header_->offset_to_priv);
   }
   tpacket_block_desc* header_;
 };
@@ -156,11 +172,14 @@ class Ring {
  public:
   // Throws StartError or std::system_error.
   explicit Ring(const RingPlan& plan);
+  // Goes on with the ring of an earlier process.
+  Ring(UniqueFd inherited, const RingPlan& plan);
 
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
   [[nodiscard]] int interface_index() const noexcept { return interface_index_; }
   [[nodiscard]] Block block() const noexcept { return block_at(index_); }
   void release_block() noexcept {
+    block().note(BlockProgress::kGivenBack);
     block().release();
     index_ = (index_ + 1) % geometry_.blocks;
   }
@@ -183,7 +202,9 @@ class Ring {
   [[nodiscard]] Block block_at(std::uint32_t index) const noexcept {
     return Block{memory_.data() + std::size_t{index} * geometry_.block_octets};
   }
+  void make_ring();
   void map_ring(const std::string& interface);
+  [[nodiscard]] std::uint32_t first_unread() const noexcept;
   void bind_to(int interface_index);
 
   UniqueFd socket_;  // before memory_: unmapped first, closed after
@@ -215,15 +236,45 @@ Ring::Ring(const RingPlan& plan)
   if (plan.lock_filter) set(fd(), SOL_SOCKET, SO_LOCK_FILTER, int{1}, "SO_LOCK_FILTER");
 }
 
-void Ring::map_ring(const std::string& interface) {
+Ring::Ring(UniqueFd inherited, const RingPlan& plan)
+    : socket_{std::move(inherited)},
+      memory_{fd(), plan.geometry.octets()},
+      geometry_{plan.geometry},
+      interface_index_{plan.interface_index},
+      index_{first_unread()} {}
+
+// The kernel fills blocks one after the other and waits at one that was not given back, so the newest is the one that
+// it fills now, or filled last.  Blocks that were handed over stand in a row before it.
+std::uint32_t Ring::first_unread() const noexcept {
+  std::uint32_t newest = 0;
+  for (std::uint32_t i = 1; i < geometry_.blocks; ++i) {
+    if (block_at(i).number() > block_at(newest).number()) newest = i;
+  }
+  std::uint32_t first = newest;
+  for (std::uint32_t steps = 1; steps < geometry_.blocks; ++steps) {
+    const std::uint32_t before = (first + geometry_.blocks - 1) % geometry_.blocks;
+    if (!block_at(before).ready() || block_at(before).number() + 1 != block_at(first).number()) break;
+    first = before;
+  }
+  // Given back, and the kernel has not begun the next one: it stopped for want of room.
+  const bool done = !block_at(first).ready() && block_at(first).noted() == BlockProgress::kGivenBack;
+  return done ? (first + 1) % geometry_.blocks : first;
+}
+
+void Ring::make_ring() {
   tpacket_req3 request{};
   request.tp_block_size = geometry_.block_octets;
   request.tp_block_nr = geometry_.blocks;
   request.tp_frame_size = kFrameOctets;
   request.tp_frame_nr = geometry_.block_octets / kFrameOctets * geometry_.blocks;
   request.tp_retire_blk_tov = kRetireMilliseconds;
+  request.tp_sizeof_priv = sizeof(BlockProgress);
+  set(fd(), SOL_PACKET, PACKET_RX_RING, request, "PACKET_RX_RING");
+}
+
+void Ring::map_ring(const std::string& interface) {
   try {
-    set(fd(), SOL_PACKET, PACKET_RX_RING, request, "PACKET_RX_RING");
+    make_ring();
     memory_ = Mapping{fd(), geometry_.octets()};
   } catch (const std::system_error& error) {
     throw StartError{ExitStatus::failure, "capture.buffer_size_mb: no ring of " +
@@ -232,14 +283,18 @@ void Ring::map_ring(const std::string& interface) {
   }
 }
 
+void check_length(const std::vector<FilterInstruction>& program) {
+  if (program.size() <= BPF_MAXINSNS) return;
+  throw StartError{ExitStatus::configuration, "filter: is " + std::to_string(program.size()) +
+                                                  " instructions long, the kernel takes " +
+                                                  std::to_string(BPF_MAXINSNS) + ": make it simpler"};
+}
+
 void Ring::attach(const std::vector<FilterInstruction>& program) {
+  check_length(program);
   std::vector<sock_filter> code;
   code.reserve(program.size());
   for (const auto& from : program) code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
-  if (code.size() > BPF_MAXINSNS)
-    throw StartError{ExitStatus::configuration, "filter: is " + std::to_string(code.size()) +
-                                                    " instructions long, the kernel takes " +
-                                                    std::to_string(BPF_MAXINSNS) + ": make it simpler"};
   const sock_fprog attached{static_cast<unsigned short>(code.size()), code.data()};
   set(fd(), SOL_SOCKET, SO_ATTACH_FILTER, attached, "SO_ATTACH_FILTER");
 }
@@ -279,6 +334,8 @@ struct Leg {
   std::string name;
   std::uint8_t position = 0;
   std::uint16_t fanout_id = 0;
+  std::string kept_as;  // name of its rings in the store
+  UniqueFd inherited;   // the first of them
   LinkKind kind;
   std::optional<Ring> ring;
   std::optional<std::vector<FilterInstruction>> program;
@@ -296,10 +353,27 @@ struct Leg {
     holding = true;
     next = block.first_packet();
     remaining = block.packets();
+    // More than nothing only where an earlier process left off.
+    const std::uint32_t read = std::min(block.noted(), remaining);
+    for (std::uint32_t i = 0; i < read; ++i) next += packet().tp_next_offset;
+    remaining -= read;
   }
+  void note_progress() noexcept { ring->block().note(ring->block().packets() - remaining); }
   void release_block() noexcept {
     ring->release_block();
     holding = false;
+  }
+  // A leg without a ring compiles the expression when its interface comes.
+  [[nodiscard]] bool follow_filter(const std::optional<FilterChange::Program>& change) noexcept {
+    program.reset();
+    if (!ring || !change || change->link != kind.link) return !ring;
+    try {
+      ring->attach(change->instructions);
+      program = change->instructions;
+    } catch (const std::exception&) {
+      return false;
+    }
+    return true;
   }
   [[nodiscard]] const tpacket3_hdr& packet() const noexcept { return *reinterpret_cast<const tpacket3_hdr*>(next); }
   [[nodiscard]] Timestamp next_stamp() const noexcept { return stamp_of(packet()); }
@@ -320,10 +394,35 @@ RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings, std:
   return {block, static_cast<std::uint32_t>(std::clamp<std::uint64_t>(share / block, kFewestBlocks, most))};
 }
 
+RingGeometry ring_geometry(const CaptureSettings& settings, std::uint32_t workers) noexcept {
+  return ring_geometry(std::uint64_t{settings.buffer_size_mb} << 20U,
+                       std::uint64_t{workers} * settings.interfaces.size(), settings.snap_len);
+}
+
+FilterChange compile_filter(const CaptureSettings& settings, const std::string& expression) {
+  FilterChange change{.expression = expression, .programs = {}};
+  const UniqueFd control = open_packet_socket();
+  for (const std::string& name : settings.interfaces) {
+    auto& program = change.programs.emplace_back();
+    if (!is_up(control.get(), name)) {
+      if (const std::string mistake = check_filter(expression, {}); !mistake.empty())
+        throw StartError{ExitStatus::configuration, mistake};
+      continue;
+    }
+    const LinkType link = link_kind(control.get(), name).link;
+    program = {link, CompiledFilter::for_interface(expression, name, link, settings.snap_len).program()};
+    check_length(program->instructions);
+  }
+  return change;
+}
+
 struct RingSource::Impl {
-  Impl(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id);
+  Impl(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id,
+       RingStore store, std::vector<UniqueFd> inherited);
 
   void open(Leg& leg);
+  void make_ring(Leg& leg, const RingPlan& plan);
+  void give_up_ring(Leg& leg) noexcept;
   [[nodiscard]] std::vector<FilterInstruction> compile(const Leg& leg, const std::string& expression) const;
 
   void begin_batch() noexcept;
@@ -348,6 +447,7 @@ struct RingSource::Impl {
   void set_away(Leg& leg, bool away) noexcept;
 
   CaptureSettings settings;
+  RingStore store;
   RingGeometry geometry;
   bool fanout;
   UniqueFd control;  // for ioctl()
@@ -367,10 +467,10 @@ struct RingSource::Impl {
 };
 
 RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std::uint32_t workers,
-                       std::uint16_t fanout_id)
+                       std::uint16_t fanout_id, RingStore keeper, std::vector<UniqueFd> inherited)
     : settings{wanted},
-      geometry{ring_geometry(std::uint64_t{settings.buffer_size_mb} << 20U,
-                             std::uint64_t{workers} * settings.interfaces.size(), settings.snap_len)},
+      store{std::move(keeper)},
+      geometry{ring_geometry(settings, workers)},
       fanout{workers > 1 || settings.fanout_group != 0 || settings.defragment},
       control{open_packet_socket()},
       stop_event{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")} {
@@ -386,10 +486,11 @@ RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std:
     Leg& leg = legs.emplace_back();
     leg.name = names[i];
     leg.position = static_cast<std::uint8_t>(i);
-    leg.fanout_id = static_cast<std::uint16_t>((fanout_id - 1U + i) % 0xFFFFU + 1U);
+    leg.fanout_id = fanout_id_of(fanout_id, i);
+    leg.kept_as = ring_name(settings, worker, workers, i);
+    if (!inherited.empty()) leg.inherited = std::move(inherited[i]);
     leg.drained = false;
   }
-  (void)worker;  // the kernel numbers the members of a group in the order in which they join
   away = legs.size();
   for (Leg& leg : legs) open(leg);
   if (away > 0) {
@@ -434,11 +535,32 @@ void RingSource::Impl::open(Leg& leg) {
                              .shared = settings.fanout_group != 0};
   }
   try {
-    leg.ring.emplace(plan);
+    make_ring(leg, plan);
   } catch (const std::system_error& error) {
     throw StartError{ExitStatus::failure, "capture.interface: " + leg.name + ": " + error.what()};
   }
   set_away(leg, false);
+}
+
+void RingSource::Impl::make_ring(Leg& leg, const RingPlan& plan) {
+  if (leg.inherited) {
+    leg.ring.emplace(std::move(leg.inherited), plan);
+    return;
+  }
+  leg.ring.emplace(plan);
+  if (store.keep) store.keep(leg.kept_as, leg.ring->fd());
+}
+
+// Before it is closed here: a socket that somebody else holds stays in its group.
+void RingSource::Impl::give_up_ring(Leg& leg) noexcept {
+  if (leg.ring && store.forget) {
+    try {
+      store.forget(leg.kept_as);
+    } catch (const std::exception&) {
+      // The next start refuses it.
+    }
+  }
+  leg.ring.reset();
 }
 
 std::vector<FilterInstruction> RingSource::Impl::compile(const Leg& leg, const std::string& expression) const {
@@ -454,7 +576,11 @@ void RingSource::Impl::begin_batch() noexcept {
   batch_octets = 0;
   batch_cut = 0;
   for (Leg& leg : legs) {
-    if (leg.holding && leg.remaining == 0) leg.release_block();
+    if (!leg.holding) continue;
+    if (leg.remaining == 0)
+      leg.release_block();
+    else
+      leg.note_progress();
   }
 }
 
@@ -670,7 +796,7 @@ void RingSource::Impl::mend(Leg& leg) noexcept {
   if (leg.holding || (leg.ring && leg.ring->block().ready())) return;
   // Given back before the new one is tried: a group belongs to one interface until its last member has left.
   take_statistics(leg);
-  leg.ring.reset();
+  give_up_ring(leg);
   if (stopping) return;
   try {
     open(leg);
@@ -690,28 +816,20 @@ void RingSource::refresh_counters() noexcept {
 // --- The rest of the public face -----------------------------------------------------------------------------------
 
 RingSource::RingSource(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers,
-                       std::uint16_t fanout_id)
-    : impl_{std::make_unique<Impl>(settings, worker, workers, fanout_id)} {}
+                       std::uint16_t fanout_id, RingStore store, std::vector<UniqueFd> inherited)
+    : impl_{std::make_unique<Impl>(settings, worker, workers, fanout_id, std::move(store), std::move(inherited))} {}
 RingSource::~RingSource() = default;
 
 const CaptureCounters& RingSource::counters() const noexcept { return impl_->counters; }
 
-void RingSource::set_filter(const std::string& expression) {
+bool RingSource::set_filter(const FilterChange& change) noexcept {
   Impl& s = *impl_;
-  if (s.settings.lock_filter)
-    throw StartError{ExitStatus::failure, "bpf_filter: capture.lock_filter forbids another filter until a restart"};
-  if (const std::string mistake = check_filter(expression, {}); !mistake.empty())
-    throw StartError{ExitStatus::configuration, mistake};
-  std::vector<std::vector<FilterInstruction>> programs;
-  for (const Leg& leg : s.legs)
-    programs.push_back(leg.ring ? s.compile(leg, expression) : std::vector<FilterInstruction>{});
-  for (std::size_t i = 0; i < s.legs.size(); ++i) {
-    Leg& leg = s.legs[i];
-    if (leg.ring) leg.ring->attach(programs[i]);
-    leg.program.reset();
-    if (leg.ring) leg.program = std::move(programs[i]);
-  }
-  s.settings.bpf_filter = expression;
+  if (change.expression == s.settings.bpf_filter) return true;
+  if (s.settings.lock_filter) return false;
+  bool taken = true;
+  for (std::size_t i = 0; i < s.legs.size(); ++i) taken = s.legs[i].follow_filter(change.programs[i]) && taken;
+  s.settings.bpf_filter = change.expression;
+  return taken;
 }
 
 std::size_t RingSource::ring_octets() const noexcept { return impl_->geometry.octets() * impl_->legs.size(); }

@@ -180,7 +180,7 @@ std::string settings_text(const Settings& settings) {
     block = option.block();
     const std::string value = to_yaml(option.get(settings.config(), option.limits), option);
     text += padded("  " + std::string{option.name()} + ": " + value, kColumn) + "# " + settings.origin(option).text() +
-            "\n";
+            (option.reload == Reload::yes ? "; reload" : "") + "\n";
   }
   return text;
 }
@@ -198,7 +198,7 @@ std::string sample_file() {
     if (option.block() != block) text += std::string{option.block()} + ":\n";
     block = option.block();
     text += wrapped(option.sentence, "  # ");
-    text += "  # (" + allowed(option) + ")\n";
+    text += wrapped("(" + allowed(option) + (option.reload == Reload::yes ? "; a reload changes it)" : ")"), "  # ");
     text += "  #" + std::string{option.name()} + ": " + std::string{option.default_text} + "\n";
   }
   return text;
@@ -246,6 +246,7 @@ std::string settings_manual() {
     text += ".br\n";
     text += wrapped(escaped("Value: " + allowed(option)) + ".", "", kWidth - 2);
     text += "Default:\n.Ql " + escaped(option.default_text) + " .\n";
+    text += option.reload == Reload::yes ? "A reload changes it.\n" : "A change needs a restart.\n";
   }
   return text + ".El\n";
 }

@@ -63,6 +63,8 @@ bool is_journal(int fd, const char* journal_stream) {
   return journal_stream == std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino);
 }
 
+void set_log_level(LogLevel level) { spdlog::set_level(as_spdlog(level)); }
+
 void set_up_logging(LogLevel level, LogStyle style) {
   auto logger =
       std::make_shared<spdlog::logger>("chompy-probe", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());

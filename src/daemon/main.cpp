@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <new>
 #include <span>
 #include <string>
@@ -16,11 +17,14 @@
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/text.hpp"
 #include "whiteowl/capture/interfaces.hpp"
+#include "whiteowl/capture/kept_rings.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/config/load.hpp"
 #include "whiteowl/config/reference.hpp"
 #include "whiteowl/daemon/logging.hpp"
+#include "whiteowl/daemon/manager.hpp"
 #include "whiteowl/daemon/probe.hpp"
+#include "whiteowl/daemon/reload.hpp"
 #include "whiteowl/daemon/service.hpp"
 
 namespace whiteowl {
@@ -69,14 +73,37 @@ bool is_pipe_or_terminal(int fd) {
   return ::lseek(fd, 0, SEEK_CUR) < 0 && ::poll(&watched, 1, 0) >= 0 && (watched.revents & POLLNVAL) == 0;
 }
 
-ExitStatus capture(Invocation invocation) {
+// What the service manager kept of the process before goes on where it fits; what does not is given back.
+RingHeritage take_heritage(const CaptureSettings& settings, bool live) {
+  RingHeritage heritage{.store = {.keep = &ServiceManager::keep, .forget = &ServiceManager::forget}, .inherited = {}};
+  auto kept = ServiceManager::kept();
+  if (kept.empty() || !live) return heritage;
+  heritage.inherited = inherit_rings(settings, worker_count(settings), std::move(kept));
+  auto& inherited = heritage.inherited;
+  for (const auto& name : inherited.taken) spdlog::info("{}: going on with the rings of the process before", name);
+  for (const auto& remark : inherited.remarks) spdlog::warn("{}", remark);
+  for (const auto& ring : inherited.refused) ServiceManager::forget(ring.name);
+  if (!inherited.refused.empty()) {
+    // Until both copies are closed they are members of their group and swallow their share of the packets.
+    inherited.refused.clear();
+    ServiceManager::wait_until_heard();
+  }
+  return heritage;
+}
+
+std::uint16_t fanout_id_for(const CaptureSettings& settings, const Inheritance& inherited) {
+  if (inherited.fanout_id != 0) return inherited.fanout_id;
+  return settings.fanout_group != 0 ? static_cast<std::uint16_t>(settings.fanout_group) : own_fanout_id();
+}
+
+ExitStatus capture(Invocation invocation, std::span<const char* const> arguments) {
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
-  const auto fanout_id =
-      config.capture.fanout_group != 0 ? static_cast<std::uint16_t>(config.capture.fanout_group) : own_fanout_id();
   config.capture.wait_for_interface = under_systemd();
+  RingHeritage heritage = take_heritage(config.capture, live);
+  const auto fanout_id = fanout_id_for(config.capture, heritage.inherited);
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
-  auto inputs = open_inputs(invocation, fanout_id);
+  auto inputs = open_inputs(invocation, fanout_id, std::move(heritage));
   const std::string sharing = inputs.front().sharing;
   SignalInbox signals;
   Probe probe{config, std::move(inputs), live ? InputKind::live : InputKind::file};
@@ -90,13 +117,15 @@ ExitStatus capture(Invocation invocation) {
   for (const auto& name : config.capture.interfaces) {
     if (live) subject += (subject.empty() ? "" : ", ") + name;
   }
+  Reloader reloader{{arguments.begin(), arguments.end()}, config, probe};
   return serve(probe, signals,
                {.statistics_interval = config.log.statistics_interval,
                 .run_for = invocation.duration,
                 .watch_output = only_to_stdout && is_pipe_or_terminal(STDOUT_FILENO),
                 .quiet = quiet,
                 .subject = subject,
-                .counters_file = invocation.counters_file});
+                .counters_file = invocation.counters_file,
+                .reload = live ? [&reloader] { return reloader.reload(); } : std::function<LogSettings()>{}});
 }
 
 ExitStatus run(std::span<const char* const> arguments) {
@@ -111,7 +140,7 @@ ExitStatus run(std::span<const char* const> arguments) {
       break;
   }
   set_up_logging(invocation.config.log.level, to_journal(STDERR_FILENO) ? LogStyle::journal : LogStyle::dated);
-  return capture(std::move(invocation));
+  return capture(std::move(invocation), arguments);
 }
 
 }  // namespace

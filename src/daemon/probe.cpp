@@ -17,6 +17,7 @@ namespace whiteowl {
 namespace {
 
 constexpr std::uint32_t kMostAutomaticWorkers = 4;
+constexpr Duration kChangePatience = std::chrono::seconds{2};
 
 Input open_file(const Invocation& invocation) {
   return {
@@ -25,13 +26,18 @@ Input open_file(const Invocation& invocation) {
       .ring_octets = 0};
 }
 
-Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id) {
-  auto source = std::make_unique<RingSource>(settings, worker, workers, fanout_id);
+Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id,
+                RingHeritage& heritage) {
+  std::vector<UniqueFd> inherited;
+  if (worker < heritage.inherited.sockets.size()) inherited = std::move(heritage.inherited.sockets[worker]);
+  auto source =
+      std::make_unique<RingSource>(settings, worker, workers, fanout_id, heritage.store, std::move(inherited));
   RingSource* ring = source.get();
   return {.source = std::move(source),
           .stop = [ring] { ring->stop(); },
           .ring_octets = ring->ring_octets(),
-          .sharing = ring->sharing()};
+          .sharing = ring->sharing(),
+          .set_filter = [ring](const FilterChange& change) { return ring->set_filter(change); }};
 }
 
 std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vector<Input> inputs, InputKind kind) {
@@ -52,6 +58,21 @@ Config for_kind(Config config, InputKind kind) {
   return config;
 }
 
+// One index for several interfaces makes them one interface to the collector: it is named by all of them.
+std::vector<std::pair<std::uint32_t, std::string>> exported_names(const Config& config) {
+  std::vector<std::pair<std::uint32_t, std::string>> exported;
+  const auto& indexes = config.flow.interface_index;
+  const auto& names = config.capture.interfaces;
+  for (std::size_t i = 0; i < names.size() && !indexes.empty(); ++i) {
+    if (i < indexes.size()) {
+      exported.emplace_back(indexes[i], names[i]);
+    } else {
+      exported.back().second += ',' + names[i];
+    }
+  }
+  return exported;
+}
+
 Duration steady_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 }  // namespace
@@ -64,7 +85,7 @@ std::uint32_t worker_count(const CaptureSettings& settings) {
   return std::clamp(static_cast<std::uint32_t>(processors), 1U, kMostAutomaticWorkers);
 }
 
-std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id) {
+std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage) {
   std::vector<Input> inputs;
   if (!invocation.read_file.empty()) {
     inputs.push_back(open_file(invocation));
@@ -74,13 +95,14 @@ std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanou
   const auto& decode = invocation.config.decode;
   settings.tunnel_depth = decode.inner ? decode.max_tunnel_depth : 0;
   const auto workers = worker_count(settings);
-  for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id));
+  for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id, heritage));
   return inputs;
 }
 
 // The exporter's clocks, and what it asks of the workers.
 struct Probe::World {
   Probe& probe;
+  void beat() const noexcept { probe.export_rounds_.add(); }
   static Timestamp wall() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
   static Duration steady() { return steady_now(); }
   static void nap(Duration length) { std::this_thread::sleep_for(length); }
@@ -98,6 +120,8 @@ struct Probe::World {
 
 Probe::Probe(const Config& config, std::vector<Input> inputs, InputKind kind)
     : config_{for_kind(config, kind)},
+      kind_{kind},
+      interfaces_{exported_names(config)},
       finished_{checked(::eventfd(0, EFD_CLOEXEC), "eventfd")},
       workers_{make_workers(config_, std::move(inputs), kind)},
       exporter_{
@@ -125,6 +149,49 @@ bool Probe::hangs() const noexcept {
   return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return !worker->done(); });
 }
 
+std::vector<Beat> Probe::beats() const {
+  std::vector<Beat> beats;
+  for (const auto& worker : workers_) {
+    beats.push_back({.name = "capture-" + std::to_string(beats.size()),
+                     .rounds = worker->heartbeat(),
+                     .ended = kind_ == InputKind::file || worker->done()});
+  }
+  beats.push_back(
+      {.name = "export", .rounds = export_rounds_.get(), .ended = export_ended_.load(std::memory_order_relaxed)});
+  return beats;
+}
+
+std::vector<std::string> Probe::change(const Config& config) {
+  const Config next = for_kind(config, kind_);
+  std::shared_ptr<const FilterChange> filter = filter_;
+  if (kind_ == InputKind::live && next.capture.bpf_filter != config_.capture.bpf_filter)
+    filter = std::make_shared<FilterChange>(compile_filter(next.capture, next.capture.bpf_filter));
+  const auto outputs = exporter_->prepare(next.exporter, next.ipfix);
+  exporter_->apply(*outputs);
+  const std::uint64_t expected = ++changes_;
+  for (const auto& worker : workers_)
+    worker->change({expected, next.flow.active_timeout, next.flow.inactive_timeout, next.tcp.close_linger, filter});
+  config_ = next;
+  filter_ = filter;
+  return wait_for_change(expected);
+}
+
+// Each worker looks after a batch, so within kChangePatience unless it is very busy or stuck.
+std::vector<std::string> Probe::wait_for_change(std::uint64_t number) const {
+  std::vector<std::string> remarks;
+  const Duration end = steady_now() + kChangePatience;
+  for (const auto& worker : workers_) {
+    const std::string name = "capture-" + std::to_string(&worker - workers_.data());
+    while (worker->last_change() < number && !worker->done() && steady_now() < end) World::nap(kShortestNap);
+    if (worker->last_change() < number) {
+      remarks.push_back(name + " has not followed yet");
+    } else if (worker->refused_filter()) {
+      remarks.push_back(name + ": the kernel did not take the new filter; the old one stays until a restart");
+    }
+  }
+  return remarks;
+}
+
 bool Probe::finish() {
   if (export_thread_.joinable()) export_thread_.join();
   for (const auto& worker : workers_) worker->join();
@@ -140,6 +207,7 @@ void Probe::run_exporter() noexcept {
   World world{*this};
   begun_ = World::wall();
   complete_ = export_until_finished(*exporter_, deadline_, world);
+  export_ended_.store(true, std::memory_order_relaxed);
   ::eventfd_write(finished_.get(), 1);
 }
 
@@ -163,16 +231,7 @@ ProcessStatistics Probe::statistics() const {
       queue_and_exporter<&QueueCounters::octets_in_records_not_sent, &ExportCounters::octets_in_records_not_sent>(
           counters_);
   result.system_init = begun_;
-  const auto& indexes = config_.flow.interface_index;
-  const auto& names = config_.capture.interfaces;
-  // One index for several interfaces makes them one interface to the collector: it is named by all of them.
-  for (std::size_t i = 0; i < names.size() && !indexes.empty(); ++i) {
-    if (i < indexes.size()) {
-      result.interfaces.emplace_back(indexes[i], names[i]);
-    } else {
-      result.interfaces.back().second += ',' + names[i];
-    }
-  }
+  result.interfaces = interfaces_;
   return result;
 }
 

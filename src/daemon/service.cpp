@@ -5,7 +5,6 @@
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include <cstdlib>
 
 #include "whiteowl/base/text.hpp"
+#include "whiteowl/daemon/manager.hpp"
+#include "whiteowl/daemon/pulse.hpp"
 
 namespace whiteowl {
 namespace {
@@ -22,6 +23,8 @@ namespace {
 // A stop that takes longer than it promised is a hung thread, which cannot be waited for.
 constexpr Duration kHungAfter = kStopPatience + kWorkerGrace + std::chrono::seconds{3};
 constexpr Duration kNever = Duration::max();
+constexpr Duration kLookInterval = std::chrono::seconds{1};  // what has changed since
+constexpr int kFeedsOfAWatchdog = 4;                         // within its time, so that one late round does no harm
 
 Duration steady_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
@@ -31,13 +34,27 @@ int milliseconds_until(Duration when, Duration now) {
   return static_cast<int>(std::min<std::int64_t>(left, 3'600'000));
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
 // The life of one run: capturing, then stopping, then finished.
 class Watch {
  public:
-  Watch(Probe& probe, SignalInbox& signals, const ServiceSettings& settings)
-      : probe_{probe}, signals_{signals}, settings_{settings}, now_{steady_now()} {
+  Watch(Probe& probe, SignalInbox& signals, ServiceManager& manager, const ServiceSettings& settings)
+      : probe_{probe},
+        signals_{signals},
+        manager_{manager},
+        settings_{settings},
+        statistics_interval_{settings.statistics_interval},
+        feed_interval_{ServiceManager::watchdog() / kFeedsOfAWatchdog},
+        now_{steady_now()} {
     if (settings.run_for > Duration::zero()) stop_at_ = now_ + settings.run_for;
-    if (settings.statistics_interval > Duration::zero()) report_at_ = now_ + settings.statistics_interval;
+    if (feed_interval_ > Duration::zero()) feed_at_ = now_ + feed_interval_;
+    plan_report();
+    manager_.ready(status());
   }
 
   // False when a thread hangs.
@@ -45,13 +62,16 @@ class Watch {
     for (;;) {
       std::array<pollfd, 3> watched{pollfd{probe_.finished_fd(), POLLIN, 0}, pollfd{signals_.fd(), POLLIN, 0},
                                     pollfd{settings_.watch_output && !stopping_ ? STDOUT_FILENO : -1, 0, 0}};
-      ::poll(watched.data(), watched.size(), milliseconds_until(std::min({stop_at_, report_at_, hung_at_}), now_));
+      const Duration next = std::min({stop_at_, report_at_, hung_at_, feed_at_, look_at_});
+      ::poll(watched.data(), watched.size(), milliseconds_until(next, now_));
       now_ = steady_now();
       if (watched[0].revents != 0) return !probe_.hangs();
       if (watched[1].revents != 0) take_signals();
       if (watched[2].revents != 0) stop();
       if (now_ >= hung_at_) return false;
       if (now_ >= stop_at_) stop();
+      if (now_ >= feed_at_) feed();
+      if (now_ >= look_at_) look();
       if (now_ >= report_at_) report();
     }
   }
@@ -62,7 +82,7 @@ class Watch {
       if (number == SIGUSR1) {
         spdlog::info("statistics: {}", counters_line(probe_.counters()));
       } else if (number == SIGHUP) {
-        spdlog::info("SIGHUP: the settings are read at the start only; restart to change them");
+        reload();
       } else if (!stopping_) {
         stop();
       } else {
@@ -71,28 +91,60 @@ class Watch {
       }
     }
   }
+  void reload() {
+    if (!settings_.reload || stopping_) return spdlog::info("SIGHUP: a capture file keeps the settings of its start");
+    manager_.reloading();
+    statistics_interval_ = settings_.reload().statistics_interval;
+    plan_report();
+    manager_.ready(status());
+  }
   void stop() {
     stop_at_ = kNever;
     if (stopping_) return;
     stopping_ = true;
     hung_at_ = now_ + kHungAfter;
-    ::sd_notify(0, "STOPPING=1\nSTATUS=Exporting what is left");
+    look_at_ = kNever;
+    manager_.stopping("Exporting what is left");
     probe_.stop();
   }
+  // While stopping, threads may be busy with their last work for as long as hung_at_ allows.
+  void feed() {
+    feed_at_ = now_ + feed_interval_;
+    const auto stuck = stopping_ ? std::vector<std::string>{} : pulse_.stuck(probe_.beats());
+    if (stuck.empty()) return manager_.alive();
+    spdlog::error("the watchdog is not fed: {} made no round for {} ms", joined(stuck),
+                  std::chrono::duration_cast<std::chrono::milliseconds>(feed_interval_).count());
+  }
+  void look() {
+    look_at_ = now_ + kLookInterval;
+    manager_.status(status());
+  }
+  void plan_report() { report_at_ = statistics_interval_ > Duration::zero() ? now_ + statistics_interval_ : kNever; }
   void report() {
-    report_at_ = now_ + settings_.statistics_interval;
+    plan_report();
     spdlog::info("statistics: {}", counters_line(probe_.counters()));
-    const auto account_now = account(probe_.counters());
-    ::sd_notify(0, fmt::format("STATUS={}: {} packets received, {} in records sent", one_line(settings_.subject),
-                               account_now.received, account_now.in_records_sent)
-                       .c_str());
+  }
+  [[nodiscard]] std::string status() const {
+    using counter_place::capture;
+    const auto& counters = probe_.counters();
+    const auto account_now = account(counters);
+    const auto away = capture<&CaptureCounters::interfaces_away>(counters);
+    std::string text = fmt::format("Capturing from {}: {} packets received, {} lost, {} in records sent",
+                                   settings_.subject, account_now.received,
+                                   capture<&CaptureCounters::packets_dropped>(counters), account_now.in_records_sent);
+    return away == 0 ? text : text + "; waiting for an interface that is down or away";
   }
 
   Probe& probe_;
   SignalInbox& signals_;
+  ServiceManager& manager_;
   const ServiceSettings& settings_;
+  Duration statistics_interval_;
+  const Duration feed_interval_;
   Duration now_;
-  Duration stop_at_ = kNever, report_at_ = kNever, hung_at_ = kNever;
+  Duration stop_at_ = kNever, report_at_ = kNever, hung_at_ = kNever, feed_at_ = kNever;
+  Duration look_at_ = Duration::zero();
+  Pulse pulse_;
   bool stopping_ = false;
 };
 
@@ -107,12 +159,6 @@ void log_the_end(const Probe& probe, bool complete, bool quiet) {
     spdlog::error("accounting: {} packets received, {} of them unaccounted for; this is a bug", final.received,
                   final.unaccounted());
   }
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 std::string mebibytes(std::size_t octets) {
@@ -136,10 +182,10 @@ int SignalInbox::take() noexcept {
 }
 
 ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& settings) {
-  ::sd_notify(0, fmt::format("READY=1\nSTATUS=Capturing from {}", one_line(settings.subject)).c_str());
-  const bool finished = Watch{probe, signals, settings}.until_finished();
+  ServiceManager manager;
+  const bool finished = Watch{probe, signals, manager, settings}.until_finished();
   const bool complete = finished && probe.finish();
-  ::sd_notify(0, "STOPPING=1");
+  manager.stopping("Ended");
   log_the_end(probe, complete, settings.quiet);
   if (!settings.counters_file.empty()) write_counters(settings.counters_file, probe.counters());
   if (!finished) {

@@ -52,6 +52,7 @@ void Worker::run() noexcept {
     const FrameBatch& batch = input_.source->read();
     meter_.observe(batch);
     batches_.add();
+    follow_change();
     refresh_now_and_then(batch);
     end = batch.end || (!input_.stop && stopping_.load(std::memory_order_relaxed));
   }
@@ -62,6 +63,17 @@ void Worker::run() noexcept {
   // In this order: whoever sees the queue's end finds the worker done.
   done_.store(true, std::memory_order_release);
   queue_.close();
+}
+
+void Worker::change(WorkerChange change) { mailbox_.post(std::make_unique<WorkerChange>(std::move(change))); }
+
+void Worker::follow_change() noexcept {
+  const auto change = mailbox_.take();
+  if (change == nullptr) return;
+  meter_.set_timeouts(change->active_timeout, change->inactive_timeout, change->close_linger);
+  const bool refused = change->filter != nullptr && input_.set_filter && !input_.set_filter(*change->filter);
+  refused_filter_.store(refused, std::memory_order_relaxed);
+  last_change_.store(change->number, std::memory_order_release);
 }
 
 // Once in a second of packet time, which passes on a silent interface too: its watermark moves.

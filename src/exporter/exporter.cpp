@@ -4,8 +4,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <mutex>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "whiteowl/exporter/ipfix_output.hpp"
 #include "whiteowl/exporter/json_output.hpp"
@@ -23,6 +27,7 @@ constexpr std::size_t kShare = 256;            // records taken from a queue bef
 constexpr Duration kOutputStep = 100ms;        // outputs are stepped at least this often
 constexpr Duration kPatienceAlone = 20s;       // with one output its queue is the better place to wait out an outage
 constexpr Duration kPatienceAmongOthers = 2s;  // with several, one that is away holds up the others
+constexpr Duration kFarewell = 2s;             // for an output that a reload took out
 constexpr auto kFullQueueWait = 50us;
 constexpr std::size_t kUnsettled = std::size_t{2} * IpfixOutput::kMaxUnsettled;
 static_assert(kUnsettled > IpfixOutput::kMaxUnsettled && kUnsettled > JsonOutput::kMaxUnsettled);
@@ -43,48 +48,138 @@ void QueueSink::put(const FlowRecord& record) noexcept {
   counters_.octets_in_records_not_sent.add(record.octets);
 }
 
-struct Exporter::Impl {
-  struct Output {
-    std::unique_ptr<RecordOutput> output;
-    bool settles;        // writes the ledger itself; else a record that it takes is sent
-    bool taken = false;  // it has the record that is being offered
-  };
+namespace {
 
-  Impl(const ExporterSettings& settings, const IpfixSettings& ipfix, std::vector<RecordQueue*> from,
-       const std::function<ProcessStatistics()>& statistics);
+struct Output {
+  std::string key;  // all that it was made from and cannot change; equal keys are the same output
+  std::unique_ptr<RecordOutput> output;
+  bool settles;             // writes the ledger itself; else a record that it takes is sent
+  std::size_t account = 0;  // in the ledger
+  bool taken = false;       // it has the record that is being offered
+  Timestamp given_up_at{};  // once it is no longer wanted
+};
+
+// One output to be made: its key, and where that can fail, the part that failed not.
+struct Wanted {
+  std::string key;
+  std::unique_ptr<Transport> transport;  // null: standard output, or an output of that key is there
+};
+
+constexpr const char* kTableKey = "standard output: table";
+constexpr const char* kJsonKey = "standard output: json";
+
+std::string key_of(const std::string& collector, const ExporterSettings& settings) {
+  const Collector parsed = parse_collector(collector, settings.default_port);
+  if (parsed.kind == CollectorKind::file) return "file " + parsed.path;
+  const std::string where = parsed.host + ' ' + std::to_string(parsed.port);
+  return parsed.kind == CollectorKind::tcp ? "tcp " + where : "udp " + where + ' ' + std::to_string(settings.mtu);
+}
+
+std::size_t output_count(const ExporterSettings& settings) {
+  return settings.collectors.size() + (settings.output == StandardOutput::none ? 0 : 1);
+}
+
+}  // namespace
+
+class Exporter::Change {
+ public:
+  // Makes the transports of those outputs that are not among `there`.
+  Change(const ExporterSettings& wanted_settings, const IpfixSettings& wanted_ipfix, std::vector<std::string> there)
+      : settings{wanted_settings}, ipfix{wanted_ipfix} {
+    static_cast<void>(Templates{ipfix});  // throws what IpfixOutput would
+    for (const std::string& collector : settings.collectors) {
+      Wanted& one = wanted.emplace_back(Wanted{key_of(collector, settings), nullptr});
+      const auto same = std::find(there.begin(), there.end(), one.key);
+      if (same == there.end())
+        one.transport = make_transport(collector, settings);
+      else
+        there.erase(same);
+    }
+    if (settings.output == StandardOutput::table) wanted.push_back({kTableKey, nullptr});
+    if (settings.output == StandardOutput::json) wanted.push_back({kJsonKey, nullptr});
+  }
+
+  ExporterSettings settings;
+  IpfixSettings ipfix;
+  std::vector<Wanted> wanted;
+};
+
+struct Exporter::Impl {
+  Impl(std::vector<RecordQueue*> from, std::function<ProcessStatistics()> process_statistics)
+      : queues{std::move(from)}, ledger{0, kUnsettled, counters}, statistics{std::move(process_statistics)} {}
   [[nodiscard]] bool take(RecordQueue& queue, Timestamp now) noexcept;
   [[nodiscard]] bool offer(const FlowRecord& record, Timestamp now) noexcept;
   void step_outputs(Timestamp now) noexcept;
+  void change(Change& to);
+  [[nodiscard]] Output make(Wanted& wanted, const Change& to, Duration patience);
+  void part_from_retired(Timestamp now) noexcept;
 
   ExportCounters counters;
   std::vector<RecordQueue*> queues;
   RecordLedger ledger;
+  std::function<ProcessStatistics()> statistics;
   std::vector<Output> outputs;
-  std::size_t turn = 0;  // the queue to be looked at first
-  bool offered = false;  // the front of queues[turn] is in the ledger
+  std::vector<Output> retired;  // no longer wanted, sending what they took
+  std::size_t turn = 0;         // the queue to be looked at first
+  bool offered = false;         // the front of queues[turn] is in the ledger
   bool abandoned = false;
   Timestamp stepped{};
+  // Taken for each step, and by apply() in between.
+  mutable std::mutex mutex;
 };
 
-Exporter::Impl::Impl(const ExporterSettings& settings, const IpfixSettings& ipfix, std::vector<RecordQueue*> from,
-                     const std::function<ProcessStatistics()>& statistics)
-    : queues{std::move(from)},
-      ledger{settings.collectors.size() + (settings.output == StandardOutput::none ? 0 : 1), kUnsettled, counters} {
-  const std::size_t count = settings.collectors.size() + (settings.output == StandardOutput::none ? 0 : 1);
-  const Duration patience = count == 1 ? kPatienceAlone : kPatienceAmongOthers;
-  for (const std::string& collector : settings.collectors) {
-    const LedgerPage page{ledger, outputs.size()};
-    outputs.push_back({std::make_unique<IpfixOutput>(make_transport(collector, settings), ipfix, settings, patience,
-                                                     statistics, counters, page),
-                       true});
+Output Exporter::Impl::make(Wanted& wanted, const Change& to, Duration patience) {
+  Output made{.key = wanted.key, .output = nullptr, .settles = true, .account = ledger.open()};
+  const LedgerPage page{ledger, made.account};
+  // It has nothing to do with a record that others are being offered.
+  made.taken = true;
+  if (wanted.transport != nullptr) {
+    made.output = std::make_unique<IpfixOutput>(std::move(wanted.transport), to.ipfix, to.settings, patience,
+                                                statistics, counters, page);
+  } else if (wanted.key == kTableKey) {
+    made.output = std::make_unique<TableOutput>(table_settings(STDOUT_FILENO, to.settings.live));
+    made.settles = false;
+  } else {
+    made.output = std::make_unique<JsonOutput>(STDOUT_FILENO, to.ipfix, patience, page);
   }
-  if (settings.output == StandardOutput::table)
-    outputs.push_back({std::make_unique<TableOutput>(table_settings(STDOUT_FILENO, settings.live)), false});
-  if (settings.output == StandardOutput::json) {
+  return made;
+}
+
+void Exporter::Impl::change(Change& to) {
+  const std::size_t count = output_count(to.settings);
+  std::vector<Output> next;
+  for (Wanted& wanted : to.wanted) {
+    Duration patience = count == 1 ? kPatienceAlone : kPatienceAmongOthers;
     // A reader of standard output that pauses is waited for as long as nobody else waits.
-    const Duration reader = count == 1 ? Duration::max() : kPatienceAmongOthers;
-    outputs.push_back(
-        {std::make_unique<JsonOutput>(STDOUT_FILENO, ipfix, reader, LedgerPage{ledger, outputs.size()}), true});
+    if (wanted.key == kJsonKey && count == 1) patience = Duration::max();
+    const auto same =
+        std::find_if(outputs.begin(), outputs.end(), [&](const Output& o) { return o.key == wanted.key; });
+    if (same == outputs.end()) {
+      next.push_back(make(wanted, to, patience));
+      continue;
+    }
+    same->output->follow(to.settings, to.ipfix, patience);
+    next.push_back(std::move(*same));
+    outputs.erase(same);
+  }
+  for (Output& one : outputs) {
+    ledger.close(one.account);
+    retired.push_back(std::move(one));
+  }
+  outputs = std::move(next);
+}
+
+// Each has kFarewell to send what it took; the rest is lost.
+void Exporter::Impl::part_from_retired(Timestamp now) noexcept {
+  for (auto one = retired.begin(); one != retired.end();) {
+    if (one->given_up_at == Timestamp{}) one->given_up_at = now + kFarewell;
+    const bool finished = one->output->finish(now);
+    if (!finished && now < one->given_up_at && one->given_up_at - now <= kFarewell) {
+      ++one;
+      continue;
+    }
+    ledger.settle_rest(one->account);
+    one = retired.erase(one);
   }
 }
 
@@ -97,11 +192,10 @@ bool Exporter::Impl::offer(const FlowRecord& record, Timestamp now) noexcept {
     for (Output& one : outputs) one.taken = false;
   }
   bool by_all = true;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    Output& one = outputs[i];
+  for (Output& one : outputs) {
     if (one.taken) continue;
     one.taken = one.output->write(record, now);
-    if (one.taken && !one.settles) ledger.settle(i, 1, true);
+    if (one.taken && !one.settles) ledger.settle(one.account, 1, true);
     by_all = by_all && one.taken;
   }
   offered = !by_all;
@@ -124,16 +218,36 @@ bool Exporter::Impl::take(RecordQueue& queue, Timestamp now) noexcept {
 void Exporter::Impl::step_outputs(Timestamp now) noexcept {
   stepped = now;
   for (Output& one : outputs) one.output->step(now);
+  part_from_retired(now);
 }
 
 Exporter::Exporter(const ExporterSettings& settings, const IpfixSettings& ipfix, std::vector<RecordQueue*> queues,
                    std::function<ProcessStatistics()> statistics)
-    : impl_{std::make_unique<Impl>(settings, ipfix, std::move(queues), statistics)} {}
+    : impl_{std::make_unique<Impl>(std::move(queues), std::move(statistics))} {
+  Change first{settings, ipfix, {}};
+  impl_->change(first);
+}
 
 Exporter::~Exporter() = default;
 
+std::shared_ptr<Exporter::Change> Exporter::prepare(const ExporterSettings& settings,
+                                                    const IpfixSettings& ipfix) const {
+  std::vector<std::string> there;
+  {
+    const std::lock_guard lock{impl_->mutex};
+    for (const Output& one : impl_->outputs) there.push_back(one.key);
+  }
+  return std::make_shared<Change>(settings, ipfix, std::move(there));
+}
+
+void Exporter::apply(Change& change) noexcept {
+  const std::lock_guard lock{impl_->mutex};
+  impl_->change(change);
+}
+
 bool Exporter::step(Timestamp now) noexcept {
   Impl& x = *impl_;
+  const std::lock_guard lock{x.mutex};
   if (x.abandoned) return false;
   if (now - x.stepped >= kOutputStep || now < x.stepped) x.step_outputs(now);
   bool took = false;
@@ -150,17 +264,20 @@ bool Exporter::step(Timestamp now) noexcept {
 
 bool Exporter::finished(Timestamp now) noexcept {
   Impl& x = *impl_;
+  const std::lock_guard lock{x.mutex};
   if (x.abandoned) return true;
   for (RecordQueue* queue : x.queues) {
     if (!queue->finished()) return false;
   }
-  bool all = true;
-  for (Impl::Output& one : x.outputs) all = one.output->finish(now) && all;
+  x.part_from_retired(now);
+  bool all = x.retired.empty();
+  for (Output& one : x.outputs) all = one.output->finish(now) && all;
   return all;
 }
 
 void Exporter::abandon() noexcept {
   Impl& x = *impl_;
+  const std::lock_guard lock{x.mutex};
   x.abandoned = true;
   x.ledger.abandon();
   for (RecordQueue* queue : x.queues) {

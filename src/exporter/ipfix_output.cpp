@@ -34,6 +34,7 @@ IpfixOutput::IpfixOutput(std::unique_ptr<Transport> transport, const IpfixSettin
                          const ExporterSettings& settings, Duration patience,
                          std::function<ProcessStatistics()> statistics, ExportCounters& counters, LedgerPage page)
     : transport_{std::move(transport)},
+      ipfix_{ipfix},
       templates_{ipfix},
       options_{ipfix, templates_},
       statistics_{std::move(statistics)},
@@ -42,7 +43,8 @@ IpfixOutput::IpfixOutput(std::unique_ptr<Transport> transport, const IpfixSettin
       template_interval_{settings.template_interval},
       template_messages_{settings.template_messages},
       patience_{patience},
-      pace_{settings.max_rate == 0 ? kDefaultRate : settings.max_rate},
+      rate_{settings.max_rate == 0 ? kDefaultRate : settings.max_rate},
+      pace_{rate_},
       filling_{MessageWriter{ipfix.domain_id}},
       held_{MessageWriter{ipfix.domain_id}},
       warm_up_{transport_->reliable() ? 0 : kWarmUpMessages},
@@ -81,10 +83,10 @@ bool IpfixOutput::write_waiting(Timestamp now) noexcept {
 }
 
 bool IpfixOutput::put(const FlowRecord& record, const FlowRecord* opposite, Timestamp now) noexcept {
-  const Template& form = opposite == nullptr ? templates_.of(record) : *templates_.of_both(record);
   const std::uint32_t records = opposite == nullptr ? 1 : 2;
   for (;;) {
     if (!ready(now)) return lost_control_ && drop(records);
+    const Template& form = opposite == nullptr ? templates_.of(record) : *templates_.of_both(record);
     std::uint8_t* place = nullptr;
     if (filling_.flow_records < kMaxRecords) {
       place = filling_.message.add(form.id, form.octets, form.octets >= kShortestPadded);
@@ -124,7 +126,37 @@ bool IpfixOutput::ready(Timestamp now) noexcept {
     if (!send(held_, now)) return false;
     lost_control_ = false;
   }
+  if (next_ && !change_templates(now)) return false;
   return put_control(now);
+}
+
+void IpfixOutput::follow(const ExporterSettings& settings, const IpfixSettings& ipfix, Duration patience) noexcept {
+  template_interval_ = settings.template_interval;
+  template_messages_ = settings.template_messages;
+  patience_ = patience;
+  const std::uint32_t rate = settings.max_rate == 0 ? kDefaultRate : settings.max_rate;
+  if (rate != std::exchange(rate_, rate)) pace_ = Pace{rate};
+  next_.reset();
+  if (ipfix.fields != ipfix_.fields) next_ = ipfix;
+}
+
+// What was begun with the old templates goes first.
+bool IpfixOutput::change_templates(Timestamp now) noexcept {
+  if (!filling_.message.empty() && !send(filling_, now)) return false;
+  lost_control_ = false;  // what takes its place follows
+  const std::uint32_t first = options_.next_id();
+  ipfix_ = *next_;
+  next_.reset();
+  IpfixSettings numbered = ipfix_;
+  if (first <= kLastTemplateId) numbered.template_id = static_cast<std::uint16_t>(first);
+  templates_ = Templates{numbered};
+  options_ = Options{numbered, templates_};
+  owed_.clear();
+  owed_next_ = 0;
+  prologue_due_ = data_since_prologue_ = true;
+  introduced_ = false;
+  if (!transport_->reliable()) warm_up_ = kWarmUpMessages;
+  return true;
 }
 
 bool IpfixOutput::put_control(Timestamp now) noexcept {

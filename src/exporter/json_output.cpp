@@ -30,6 +30,17 @@ bool is_regular(int fd) {
 
 JsonOutput::JsonOutput(int fd, const IpfixSettings& settings, Duration patience, LedgerPage page)
     : fd_{fd}, regular_{is_regular(fd)}, patience_{patience}, page_{page} {
+  choose_fields(settings);
+  text_.reserve(2 * kMaxText);
+}
+
+void JsonOutput::follow(const ExporterSettings& /*settings*/, const IpfixSettings& ipfix, Duration patience) noexcept {
+  patience_ = patience;
+  choose_fields(ipfix);
+}
+
+void JsonOutput::choose_fields(const IpfixSettings& settings) {
+  fields_ = {};
   for (std::size_t kind = 0; kind < kRecordKinds; ++kind) {
     std::vector<const Element*> elements = chosen_elements(settings, static_cast<RecordKind>(kind));
     const Element* end_reason = find_element("flowEndReason");
@@ -39,7 +50,6 @@ JsonOutput::JsonOutput(int fd, const IpfixSettings& settings, Duration patience,
       fields_[kind].push_back({separator + std::string{element->name} + "\":", element->append_json});
     }
   }
-  text_.reserve(2 * kMaxText);
 }
 
 bool JsonOutput::write(const FlowRecord& record, Timestamp now) noexcept {

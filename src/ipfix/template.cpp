@@ -16,9 +16,8 @@ namespace whiteowl {
 
 namespace {
 
-constexpr std::uint16_t kFirstTemplateId = 256;    // RFC 7011 3.3.2
-constexpr std::uint16_t kLastTemplateId = 65'520;  // leaves room for the data and options templates that follow
-constexpr std::uint16_t kEnterpriseBit = 0x8000;   // RFC 7011 3.2
+constexpr std::uint16_t kFirstTemplateId = 256;   // RFC 7011 3.3.2
+constexpr std::uint16_t kEnterpriseBit = 0x8000;  // RFC 7011 3.2
 
 bool named(const std::vector<std::string>& fields, std::string_view name) {
   return std::find(fields.begin(), fields.end(), name) != fields.end();

@@ -368,8 +368,8 @@ TEST_CASE("--print-config says where each setting came from, and is read back as
   const auto has = [&](const std::string& line) { return text.find("\n" + line + "\n") != std::string::npos; };
   CHECK(has("  snap_len: 200                         # " + room.file("near.yaml") + ":3"));
   CHECK(text.rfind("capture:\n  interface: [eth0, eth1]               # command line (-interface)\n", 0) == 0);
-  CHECK(has("  active_timeout: 90s                   # command line (--set)"));
-  CHECK(has("  inactive_timeout: 15s                 # default"));
+  CHECK(has("  active_timeout: 90s                   # command line (--set); reload"));
+  CHECK(has("  inactive_timeout: 15s                 # default; reload"));
   room.write("again.yaml", text);
   const Config again = load_config_file(room.file("again.yaml"));
   CHECK(again.capture.bpf_filter == "tcp[13] & 2 != 0\n");

@@ -12,12 +12,14 @@ struct FakeWorld {
   Duration clock{};
   Duration longest_nap{};
   unsigned gave_up = 0;
+  unsigned beats = 0;
   bool done = true;
   bool waiting = false;
   Duration workers_need = Duration::max();  // until they are done after they were told not to wait
 
   Timestamp wall() const { return Timestamp{clock}; }
   Duration steady() const { return clock; }
+  void beat() { ++beats; }
   void nap(Duration length) {
     clock += length;
     longest_nap = std::max(longest_nap, length);
@@ -52,6 +54,7 @@ TEST_CASE("the loop ends when everything is sent") {
   CHECK(export_until_finished(exporter, ExportDeadline{}, world));
   CHECK_FALSE(exporter.abandoned);
   CHECK(world.gave_up == 0);
+  CHECK(world.beats == 3 + 5);  // as many rounds as there were steps
 }
 
 TEST_CASE("a stuck transport holds up a stop for its patience and no longer") {

@@ -112,6 +112,26 @@ class FakeSource final : public PacketSource {
   unsigned refreshed_ = 0;
 };
 
+// Never comes back from a read() until it is asked to end: a thread that hangs.
+class StuckSource final : public PacketSource {
+ public:
+  [[nodiscard]] const FrameBatch& read() noexcept override {
+    ended_.wait(false);
+    batch_.end = true;
+    return batch_;
+  }
+  [[nodiscard]] const CaptureCounters& counters() const noexcept override { return counters_; }
+  void end() noexcept {
+    ended_.store(true);
+    ended_.notify_all();
+  }
+
+ private:
+  FrameBatch batch_;
+  CaptureCounters counters_;
+  std::atomic<bool> ended_{false};
+};
+
 // As a capture file is: ends by itself, and a stop is the worker's business.
 inline Input file_input(std::uint32_t flows, std::string failure = {}) {
   return {.source = std::make_unique<FakeSource>(flows, false, std::move(failure)), .stop = {}, .ring_octets = 0};
@@ -121,6 +141,12 @@ inline Input live_input(std::uint32_t flows) {
   auto source = std::make_unique<FakeSource>(flows, true);
   FakeSource* fake = source.get();
   return {.source = std::move(source), .stop = [fake] { fake->end(); }, .ring_octets = 4096};
+}
+
+inline Input stuck_input() {
+  auto source = std::make_unique<StuckSource>();
+  StuckSource* stuck = source.get();
+  return {.source = std::move(source), .stop = [stuck] { stuck->end(); }, .ring_octets = 0};
 }
 
 }  // namespace whiteowl

@@ -48,8 +48,9 @@ struct SilentCollector {
 };
 
 struct TemporaryFile {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("probe_test." + std::to_string(::getpid()) + ".ipfix");
+  explicit TemporaryFile(const std::string& name = "probe")
+      : path{std::filesystem::temp_directory_path() / (name + "_test." + std::to_string(::getpid()) + ".ipfix")} {}
+  std::filesystem::path path;
   ~TemporaryFile() { std::filesystem::remove(path); }
 };
 
@@ -116,6 +117,37 @@ TEST_CASE("a collector that does not read cannot hold up a stop, and what it did
   const auto final = account(probe.counters());
   CHECK(final.in_records_not_sent > 0);
   CHECK(final.holds());
+}
+
+TEST_CASE("a change of the outputs while running loses no record, and a refused one changes nothing") {
+  TemporaryFile first, second{"second"};
+  Config config = quiet_config();
+  config.exporter.collectors = {"file://" + first.path.string()};
+  Probe probe{config, one(live_input(1000)), InputKind::live};
+  while (account(probe.counters()).received < 2000) std::this_thread::yield();
+  config.exporter.collectors = {"file://" + second.path.string(), "file:///no-such-folder/x"};
+  CHECK_THROWS_AS(static_cast<void>(probe.change(config)), StartError);
+  config.exporter.collectors = {"file://" + second.path.string()};
+  CHECK(probe.change(config).empty());
+  probe.stop();
+  REQUIRE(readable(probe.finished_fd(), 30'000));
+  CHECK(probe.finish());
+  CHECK(account(probe.counters()).in_records_sent == 2000);
+  CHECK(account(probe.counters()).holds());
+  CHECK(std::filesystem::file_size(second.path) > 1000 * 62);  // the table was flushed into it
+}
+
+TEST_CASE("a thread that hangs shows in the beats") {
+  std::vector<Input> inputs;
+  inputs.push_back(live_input(1));
+  inputs.push_back(stuck_input());
+  Probe probe{quiet_config(), std::move(inputs), InputKind::live};
+  while (probe.beats()[0].rounds < 3 || probe.beats()[2].rounds < 3) std::this_thread::yield();
+  const auto beats = probe.beats();
+  REQUIRE(beats.size() == 3);
+  CHECK(beats[0].name == "capture-0");
+  CHECK(beats[1].rounds == 0);
+  CHECK(beats[2].name == "export");
 }
 
 TEST_CASE("a probe that is destroyed while it runs stops") {

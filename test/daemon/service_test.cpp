@@ -4,11 +4,13 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "fake_manager.hpp"
 #include "fake_source.hpp"
 
 using namespace whiteowl;
@@ -31,6 +33,9 @@ struct Run {
   ExitStatus serve_input(Input input, InputKind kind) {
     std::vector<Input> inputs;
     inputs.push_back(std::move(input));
+    return serve_inputs(std::move(inputs), kind);
+  }
+  ExitStatus serve_inputs(std::vector<Input> inputs, InputKind kind) {
     Probe probe{config, std::move(inputs), kind};
     return serve(probe, signals, settings);
   }
@@ -67,6 +72,48 @@ TEST_CASE("a capture ends by itself after its time") {
   run.settings.run_for = std::chrono::milliseconds{50};
   CHECK(run.serve_input(live_input(100), InputKind::live) == ExitStatus::ok);
   CHECK(run.written()["packets_received"] == 200);
+}
+
+TEST_CASE("the service manager hears that it is ready, how it goes and that it stops") {
+  Run run;
+  const FakeManager manager;
+  ::kill(::getpid(), SIGTERM);
+  CHECK(run.serve_input(live_input(100), InputKind::live) == ExitStatus::ok);
+  const auto told = manager.told();
+  REQUIRE(told.size() >= 2);
+  CHECK(told.front().starts_with("READY=1\nSTATUS=Capturing from test: "));
+  CHECK(std::count_if(told.begin(), told.end(), [](const auto& m) { return m.starts_with("STOPPING=1"); }) >= 1);
+}
+
+TEST_CASE("the watchdog is fed while all threads go round, and not while one capture thread is stuck") {
+  for (const bool one_hangs : {false, true}) {
+    CAPTURE(one_hangs);
+    Run run;
+    run.settings.run_for = std::chrono::milliseconds{1300};
+    const FakeManager manager;
+    manager.want_watchdog(1'000'000);
+    std::vector<Input> inputs;
+    inputs.push_back(live_input(100));
+    if (one_hangs) inputs.push_back(stuck_input());
+    CHECK(run.serve_inputs(std::move(inputs), InputKind::live) == ExitStatus::ok);
+    const auto told = manager.told();
+    CHECK((std::count(told.begin(), told.end(), "WATCHDOG=1") != 0) == !one_hangs);
+  }
+}
+
+TEST_CASE("SIGHUP has the settings read again between RELOADING and READY") {
+  Run run;
+  const FakeManager manager;
+  unsigned reloads = 0;
+  run.settings.reload = [&] {
+    ++reloads;
+    CHECK(manager.told().back().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    return LogSettings{};
+  };
+  for (const int number : {SIGHUP, SIGTERM}) ::kill(::getpid(), number);
+  CHECK(run.serve_input(live_input(1), InputKind::live) == ExitStatus::ok);
+  CHECK(reloads == 1);
+  CHECK(manager.told().front().starts_with("READY=1\n"));
 }
 
 TEST_CASE("a damaged file is exported up to the damage and then is the line for the user") {

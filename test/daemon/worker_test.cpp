@@ -88,6 +88,32 @@ TEST_CASE("a worker told not to wait ends although nobody empties its queue, and
   CHECK(worker.counters().queue->packets_in_records_not_sent.get() == 984);
 }
 
+TEST_CASE("a worker follows a change after a batch, filter included, and says when") {
+  std::string expression;
+  bool takes = true;
+  Input input = live_input(10);
+  input.set_filter = [&](const FilterChange& change) {
+    expression = change.expression;
+    return takes;
+  };
+  Worker worker{std::move(input), small_config(), 0, 1, QueueSink::WhenFull::drop};
+  worker.start();
+  const auto send = [&](std::uint64_t number, const char* filter) {
+    auto change = std::make_shared<FilterChange>(FilterChange{.expression = filter, .programs = {}});
+    worker.change({number, std::chrono::hours{1}, std::chrono::hours{1}, std::chrono::seconds{1}, std::move(change)});
+    while (worker.last_change() != number) std::this_thread::yield();
+  };
+  send(1, "udp");
+  CHECK(expression == "udp");
+  CHECK_FALSE(worker.refused_filter());
+  takes = false;
+  send(2, "tcp");
+  CHECK(worker.refused_filter());
+  worker.stop();
+  CHECK(take_all(worker).records == 10);
+  worker.join();
+}
+
 TEST_CASE("the kernel's numbers are fetched about once a second of packet time and at the end") {
   auto source = std::make_unique<FakeSource>(10'000, false);
   const FakeSource& fake = *source;

@@ -81,6 +81,60 @@ TEST_CASE("a full queue drops the record and counts it with its packets and octe
   CHECK(sink.counters().records_not_sent.get() == 3);
 }
 
+TEST_CASE(
+    "a collector that stays keeps its session over a change, another comes, and one that goes gets what it took") {
+  TemporaryFile stays, goes, comes;
+  RecordQueue queue{1024};
+  ExporterSettings settings;
+  settings.collectors = {stays.uri(), goes.uri()};
+  IpfixSettings ipfix;
+  Exporter exporter{settings, ipfix, {&queue}, nullptr};
+  Timestamp now = kNow;
+  std::uint64_t number = 0;
+  const auto put = [&](std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      REQUIRE(queue.try_push(numbered(1, ++number)));
+      while (exporter.step(now += 10us)) continue;
+    }
+  };
+  put(100);
+  settings.collectors = {comes.uri(), stays.uri()};
+  const auto change = exporter.prepare(settings, ipfix);
+  exporter.apply(*change);
+  put(50);
+  queue.close();
+  for (int i = 0; i < 100 && !exporter.finished(now += 1ms); ++i) static_cast<void>(exporter.step(now));
+  CHECK(exporter.finished(now));
+  CHECK(exporter.counters().records_sent.get() == 150);
+  CHECK(exporter.counters().records_not_sent.get() == 0);
+  const auto numbers = [](const TemporaryFile& file) {
+    ipfix_reader::Reader reader;
+    auto found = flows_of(reader.read_all(file.bytes()))[1];
+    for (const std::string& fault : reader.faults) FAIL_CHECK(fault);  // of the sequence, too
+    return found;
+  };
+  CHECK(numbers(stays).size() == 150);
+  CHECK(numbers(goes).size() == 100);
+  const auto later = numbers(comes);
+  REQUIRE(later.size() == 50);
+  CHECK(later.front() == 101);
+  CHECK(later.back() == 150);
+}
+
+TEST_CASE("a change that cannot be made is refused as a whole") {
+  TemporaryFile file;
+  RecordQueue queue{16};
+  ExporterSettings settings;
+  settings.collectors = {file.uri()};
+  const Exporter exporter{settings, IpfixSettings{}, {&queue}, nullptr};
+  ExporterSettings wrong = settings;
+  wrong.collectors.push_back("file:///no-such-folder/x");
+  CHECK_THROWS_AS(static_cast<void>(exporter.prepare(wrong, IpfixSettings{})), StartError);
+  IpfixSettings no_fields;
+  no_fields.fields = {"no_such_field"};
+  CHECK_THROWS_AS(static_cast<void>(exporter.prepare(settings, no_fields)), StartError);
+}
+
 TEST_CASE("every record of every worker arrives once and in its worker's order") {
   constexpr std::uint64_t kWorkers = 3, kRecords = 20'000;
   TemporaryFile file;

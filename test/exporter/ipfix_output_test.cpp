@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
+#include <set>
 
 #include "support/ipfix_reader.hpp"
 #include "support/memory_transport.hpp"
@@ -102,6 +103,38 @@ TEST_CASE("the first message has templates, then the sampling record, then data"
   REQUIRE(first.records.size() > 2);
   CHECK(first.records[0].find(0, 305)->number() == 1);
   CHECK(first.records[1].find(0, 2)->number() == 1);
+}
+
+TEST_CASE("other fields come with new template ids before the first record that has them, in the same session") {
+  for (const bool reliable : {false, true}) {
+    CAPTURE(reliable);
+    Bench bench;
+    bench.network.reliable = reliable;
+    bench.start();
+    bench.write(100);
+    const auto before = bench.arrived();
+    IpfixSettings other = bench.ipfix;
+    other.fields = {"sourceIPv4Address", "packetDeltaCount"};
+    bench.output->follow(bench.settings, other, 2s);
+    bench.write(100);
+    bench.finish();
+    std::vector<ipfix_reader::Message> all = before;
+    for (auto& message : bench.arrived()) all.push_back(std::move(message));  // checks the sequence over the change
+    std::uint64_t expected = 0;
+    std::set<std::uint16_t> old_ids, new_ids;
+    std::set<std::uint16_t> defined_before, defined_after;
+    for (const auto& message : all) {
+      for (const std::uint16_t id : message.templates) (expected < 100 ? defined_before : defined_after).insert(id);
+      for (const auto& record : message.records) {
+        if (record.scope_fields != 0) continue;
+        CHECK(record.find(0, 2)->number() == ++expected);
+        CHECK((record.find(0, 7) == nullptr) == (expected > 100));  // the ports went with the change
+      }
+    }
+    CHECK(expected == 200);
+    CHECK(*defined_before.begin() == 256);
+    CHECK(*defined_after.begin() > *defined_before.rbegin());
+  }
 }
 
 TEST_CASE("no record is lost, doubled or out of order, and the sequence counts them and the options") {

@@ -58,6 +58,27 @@ TEST_CASE("without an output no record is sent") {
   CHECK(counters.records_not_sent.get() == 10);
 }
 
+TEST_CASE("an output that comes later answers for what is entered from then on, one that goes only for what it had") {
+  ExportCounters counters;
+  RecordLedger ledger{1, 8, counters};
+  ledger.enter(record_of(1));
+  const std::size_t second = ledger.open();
+  ledger.enter(record_of(2));
+  ledger.close(0);
+  ledger.enter(record_of(4));
+  ledger.settle(second, 1, false);
+  ledger.settle(second, 1, true);
+  CHECK(counters.records_sent.get() == 0);  // the first record still waits for the first output
+  ledger.settle(0, 5, true);                // two, whatever it says
+  CHECK(counters.packets_in_records_sent.get() == 1 + 2 + 4);
+  CHECK(ledger.open() == 0);  // its account is free again
+  ledger.enter(record_of(8));
+  ledger.settle(second, 1, false);
+  ledger.settle_rest(0);
+  CHECK(counters.packets_in_records_not_sent.get() == 8);
+  CHECK(counters.records_sent.get() + counters.records_not_sent.get() == 4);
+}
+
 TEST_CASE("the pace lets a burst through and then holds the rate") {
   Pace pace{1000};
   Timestamp now{Duration{1'000'000'000'000}};

@@ -84,14 +84,14 @@ def clean_environment():
     return {
         k: v
         for k, v in os.environ.items()
-        if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID", "LISTEN_FDS")
+        if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "INVOCATION_ID", "LISTEN_FDS", "WATCHDOG_USEC", "WATCHDOG_PID")
     }
 
 
 class Running:
     """The program in the background; stopped at the end by its process id, whatever happens."""
 
-    def __init__(self, case, *arguments, prefix=()):
+    def __init__(self, case, *arguments, prefix=(), env=None, pass_fds=()):
         self.errors = open(case.path(f"stderr-{len(arguments)}-{time.monotonic_ns()}"), "w+b")
         self.output = open(self.errors.name + "-out", "w+b")
         self.process = subprocess.Popen(
@@ -100,7 +100,8 @@ class Running:
             stdout=self.output,
             stderr=self.errors,
             cwd=case.folder,
-            env=clean_environment(),
+            env={**clean_environment(), **(env or {})},
+            pass_fds=pass_fds,
         )
         self.case = case
         case.addCleanup(self.close)

@@ -4,9 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "whiteowl/base/fd.hpp"
 #include "whiteowl/capture/filter.hpp"  // check_filter() for those who know only this header
 #include "whiteowl/capture/settings.hpp"
 #include "whiteowl/capture/source.hpp"
@@ -23,21 +27,50 @@ struct RingGeometry {
 // never fewer than four nor too small for a frame of `snap_len`: a tiny total is exceeded then.
 [[nodiscard]] RingGeometry ring_geometry(std::uint64_t total_octets, std::uint64_t rings,
                                          std::uint32_t snap_len) noexcept;
+// Of each ring when there are `workers` on each of the interfaces.
+[[nodiscard]] RingGeometry ring_geometry(const CaptureSettings& settings, std::uint32_t workers) noexcept;
+
+// The group of interface number `interface` of those that share the id `first`: a group belongs to one interface.
+[[nodiscard]] constexpr std::uint16_t fanout_id_of(std::uint16_t first, std::size_t interface) noexcept {
+  return static_cast<std::uint16_t>((first - 1U + interface) % 0xFFFFU + 1U);
+}
+
+// Who is told of rings that are made and given up, so that he may keep their sockets for the next process.  Called on
+// the thread that does it.
+struct RingStore {
+  std::function<void(const std::string& name, int fd)> keep = {};
+  std::function<void(const std::string& name)> forget = {};
+};
+
+// A filter for the interfaces of a capture, in their order, compiled where that needs no capturing thread.
+struct FilterChange {
+  struct Program {
+    LinkType link;
+    std::vector<FilterInstruction> instructions;
+  };
+  std::string expression;
+  std::vector<std::optional<Program>> programs;  // none: the interface is not there and gets its program when it comes
+};
+// Throws StartError: 78 for an expression that does not compile or is too long for the kernel.
+[[nodiscard]] FilterChange compile_filter(const CaptureSettings& settings, const std::string& expression);
 
 class RingSource final : public PacketSource {
  public:
   // Ring number `worker` of each interface, `workers` rings on each in all, joined in one fanout group per interface.
   // Throws StartError: 1 for an interface that does not exist (naming the nearest) unless it is to be waited for, 77
   // without CAP_NET_RAW, 78 for a filter that does not compile.  `fanout_id` is the group's id (1..65535); interface n
-  // takes the id n further, as a group belongs to one interface.
-  RingSource(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id);
+  // takes the id n further.  `inherited` are sockets of inherit_rings(), one for each interface or none at all: where
+  // there is one, its ring is read on.
+  RingSource(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id,
+             RingStore store = {}, std::vector<UniqueFd> inherited = {});
   ~RingSource() override;
   // Frames of one block of one ring.  Their wire octets leave out a VLAN tag that the kernel stripped.
   [[nodiscard]] const FrameBatch& read() noexcept override;
   [[nodiscard]] const CaptureCounters& counters() const noexcept override;
   void refresh_counters() noexcept override;
-  // Thread of read(): another filter from now on; the old one stays if it throws (StartError 78, or 1 when locked).
-  void set_filter(const std::string& expression);
+  // Thread of read(): another filter from now on.  False when the kernel did not take it on some interface (no memory,
+  // or locked): the old one stays there.
+  [[nodiscard]] bool set_filter(const FilterChange& change) noexcept;
   [[nodiscard]] std::size_t ring_octets() const noexcept;
   // By what the kernel shares the packets out, for people; empty if this ring gets all.
   [[nodiscard]] std::string sharing() const;

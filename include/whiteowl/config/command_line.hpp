@@ -49,7 +49,8 @@ inline constexpr std::array kCommandOptions = {
     CommandOption{"debug", "", "-", "Settings", "Log more; short for --set log.level=debug", ""},
     CommandOption{"check-config", "", "--", "Settings", "Check the settings and exit", ""},
     CommandOption{"print-config", "", "--", "Settings", "Print all settings and where each came from",
-                  "The output is a configuration file that says the same."},
+                  "The output is a configuration file that says the same. A setting marked with reload can be changed "
+                  "while the program runs: write it into the file and send SIGHUP."},
     CommandOption{
         "instance", "NAME", "--", "Settings", "Settings of chompy-probe@NAME.service",
         "Unless -config names a file, the settings are read from /etc/chompy-probe/NAME.yaml if that exists. "

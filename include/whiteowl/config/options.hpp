@@ -193,7 +193,7 @@ inline constexpr std::array kOptions = {
         "A repetition after this much silence is taken for a retransmission timeout.",
         [](auto& c) -> auto& { return c.tcp.timeout_silence; }),
     option(
-        "tcp.close_linger", "5s", at_least(Duration{0}), Reload::no,
+        "tcp.close_linger", "5s", at_least(Duration{0}), Reload::yes,
         "A closed connection stays in the table this long before it is exported.",
         [](auto& c) -> auto& { return c.tcp.close_linger; }),
 
@@ -240,7 +240,7 @@ inline constexpr std::array kOptions = {
         "Measure TCP round-trip times, retransmissions and windows, and export them.",
         [](auto& c) -> auto& { return c.tcp.track; }),
     option(
-        "export.fields", "standard", any(), Reload::no,
+        "export.fields", "standard", any(), Reload::yes,
         "Fields of a record: standard, extended, or a list of names, one of which may be standard or extended.",
         [](auto& c) -> auto& { return c.ipfix.fields; }),
     option(

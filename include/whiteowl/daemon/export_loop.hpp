@@ -35,6 +35,7 @@ class ExportDeadline {
 
 // What the loop needs of the world.  `Exporting` is Exporter.  `World` has:
 //   Timestamp wall(); Duration steady(); void nap(Duration);  the clocks and the waiting
+//   void beat();             a round of the loop begins
 //   void give_up_waiting();  no worker waits for its queue any more
 //   bool workers_done();     all queues are closed
 //   bool records_waiting();  a queue holds something
@@ -43,6 +44,7 @@ template <typename Exporting, typename World>
 bool export_until_finished(Exporting& exporter, const ExportDeadline& deadline, World& world) {
   Duration nap = kShortestNap;
   for (;;) {
+    world.beat();
     const Timestamp now = world.wall();
     const bool worked = exporter.step(now);
     if (!worked && exporter.finished(now)) return true;

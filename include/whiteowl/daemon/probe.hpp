@@ -4,16 +4,20 @@
 // does.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "whiteowl/base/fd.hpp"
+#include "whiteowl/capture/kept_rings.hpp"
 #include "whiteowl/config/load.hpp"
 #include "whiteowl/daemon/counters.hpp"
 #include "whiteowl/daemon/export_loop.hpp"
+#include "whiteowl/daemon/pulse.hpp"
 #include "whiteowl/daemon/worker.hpp"
 #include "whiteowl/exporter/exporter.hpp"
 
@@ -29,8 +33,15 @@ inline constexpr Duration kStopPatience = std::chrono::seconds{5};
 // Four rings carry what a 10 Gbit/s interface can deliver; beyond that each costs memory and splits the table further.
 [[nodiscard]] std::uint32_t worker_count(const CaptureSettings& settings);
 
+// Where the sockets of rings go and come from over a restart.
+struct RingHeritage {
+  RingStore store{};
+  Inheritance inherited{};
+};
+
 // The sources that the invocation names, one for each worker.  Throws StartError.
-[[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id);
+[[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
+                                             RingHeritage heritage = {});
 
 // Construction, stop() and the reports: main thread.
 class Probe {
@@ -48,8 +59,15 @@ class Probe {
   [[nodiscard]] int finished_fd() const noexcept { return finished_.get(); }
   // A worker went on after all grace, which only a source that does not return can cause: finish() would wait for it.
   [[nodiscard]] bool hangs() const noexcept;
+  // How far the threads have come.  A file's reader may wait for its input as long as it likes.
+  [[nodiscard]] std::vector<Beat> beats() const;
   // Waits for the threads; the counters are final then.  True when every record had its chance to be sent.
   bool finish();
+
+  // Has the threads work by `config` from now on, as far as a reload can change it, with the flow tables and the
+  // sessions of the collectors that stay.  Throws StartError, and nothing has changed then.  What is to be said of it,
+  // a line each, when not all of it is in force.
+  [[nodiscard]] std::vector<std::string> change(const Config& config);
 
   [[nodiscard]] const CounterSources& counters() const noexcept { return counters_; }
   // After finish(): why the input ended other than naturally, a line for the user; else empty.
@@ -62,18 +80,26 @@ class Probe {
  private:
   struct World;
   void run_exporter() noexcept;
+  [[nodiscard]] std::vector<std::string> wait_for_change(std::uint64_t number) const;
   [[nodiscard]] std::vector<RecordQueue*> queues() const;
   [[nodiscard]] ProcessStatistics statistics() const;
   void join() noexcept;
 
-  Config config_;
+  Config config_;  // in force; main thread
+  InputKind kind_;
+  std::shared_ptr<const FilterChange> filter_;  // of the last reload that brought one
+  // By number and name, as they are exported; the exporter's thread reads them.
+  const std::vector<std::pair<std::uint32_t, std::string>> interfaces_;
   UniqueFd finished_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Exporter> exporter_;
   CounterSources counters_;
   ExportDeadline deadline_;
-  Timestamp begun_{};  // exporter's thread
+  Timestamp begun_{};          // exporter's thread
+  std::uint64_t changes_ = 0;  // asked for
   bool complete_ = false;
+  Counter export_rounds_;
+  std::atomic<bool> export_ended_{false};
   std::thread export_thread_;
 };
 

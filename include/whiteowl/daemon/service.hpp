@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the main thread does while the probe runs: signals, the service manager, the statistics line, the end.
+// The watchdog is fed only while every capture thread and the exporter go round.
 //   SIGTERM, SIGINT  export everything and end, exit status 0; a second one ends without waiting for the collectors
 //   SIGUSR1          the counters into the log
-//   SIGHUP           noted in the log
+//   SIGHUP           the settings are read again
 //   SIGPIPE          ignored: a reader of our output that goes away is an end like ^C, without a word
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "whiteowl/base/error.hpp"
@@ -34,6 +36,8 @@ struct ServiceSettings {
   bool quiet = false;              // a person reads a file: what the table says anyway is logged at level debug
   std::string subject;             // "eth0, eth1" or the file, for the status line of the service manager
   std::string counters_file;       // written at the end; empty = none
+  // Puts new settings in force and returns what to log from now on; empty: there are none to read.  Never throws.
+  std::function<LogSettings()> reload{};
 };
 
 // Returns when everything is exported and the counters are written.

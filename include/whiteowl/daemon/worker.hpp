@@ -11,6 +11,8 @@
 #include <string>
 #include <thread>
 
+#include "whiteowl/base/mailbox.hpp"
+#include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/capture/source.hpp"
 #include "whiteowl/config/config.hpp"
 #include "whiteowl/daemon/counters.hpp"
@@ -26,6 +28,15 @@ struct Input {
   std::function<void()> stop;
   std::size_t ring_octets = 0;
   std::string sharing{};  // by what the kernel shares packets out among the workers, for people; empty: it does not
+  // Thread of read(): another filter; false when the kernel did not take it.  Empty: the filter stays.
+  std::function<bool(const FilterChange&)> set_filter = {};
+};
+
+// What a reload changes for a worker.
+struct WorkerChange {
+  std::uint64_t number = 0;  // rises with each change
+  Duration active_timeout, inactive_timeout, close_linger;
+  std::shared_ptr<const FilterChange> filter;  // null: it stays
 };
 
 class Worker {
@@ -42,6 +53,10 @@ class Worker {
   // Any thread.
   void stop();
   void give_up_waiting() noexcept { sink_.give_up_waiting(); }
+  // Followed at the next batch; its number is that of last_change() then.
+  void change(WorkerChange change);
+  [[nodiscard]] std::uint64_t last_change() const noexcept { return last_change_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool refused_filter() const noexcept { return refused_filter_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool done() const noexcept { return done_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint64_t heartbeat() const noexcept { return batches_.get(); }  // rises at least every 100 ms
   [[nodiscard]] CounterSources::Worker counters() const noexcept;
@@ -55,6 +70,7 @@ class Worker {
  private:
   void run() noexcept;
   void refresh_now_and_then(const FrameBatch& batch) noexcept;
+  void follow_change() noexcept;
 
   Input input_;
   RecordQueue queue_;
@@ -63,6 +79,9 @@ class Worker {
   std::uint32_t number_;
   Timestamp refreshed_{};
   Counter batches_;
+  Mailbox<WorkerChange> mailbox_;
+  std::atomic<std::uint64_t> last_change_{0};
+  std::atomic<bool> refused_filter_{false};  // of the last change
   std::atomic<bool> stopping_{false};
   std::atomic<bool> done_{false};
   std::thread thread_;

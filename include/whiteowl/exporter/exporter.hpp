@@ -55,6 +55,14 @@ class Exporter {
            std::function<ProcessStatistics()> statistics);
   ~Exporter();
 
+  // Another set of outputs, with all that can fail behind it: names are resolved, files open.
+  class Change;
+  // Throws StartError, and nothing has changed then.  An output that stays (the same collector, port and MTU) keeps
+  // its session, its socket and its sequence numbers, and follows other fields by templates with new ids.
+  [[nodiscard]] std::shared_ptr<Change> prepare(const ExporterSettings& settings, const IpfixSettings& ipfix) const;
+  // Any thread; the next step() has it.  An output that is no longer wanted gets a moment to send what it took.
+  void apply(Change& change) noexcept;
+
   // Takes what the queues hold, at most a bounded share of each; true when something was done.  False means wait a
   // little and call again: the queues are empty, or the outputs take nothing at this moment (at a flush over UDP the
   // pace allows 64 messages at once, so waits of up to 4 ms do not slow it down).

@@ -11,6 +11,9 @@
 // that the kernel did not take was never sent: its number goes to the next one, its records to notSentFlowTotalCount.
 // A new session starts at 0; a Message in hand goes to it after the templates.
 //
+// Other fields (follow()) get templates with new ids in the same session, so that no collector reads new data by old
+// templates; the sequence goes on.
+//
 // While the transport is busy records wait; after `patience` they are lost and counted, until it takes Messages again.
 #pragma once
 
@@ -45,6 +48,7 @@ class IpfixOutput final : public RecordOutput {
   [[nodiscard]] bool write(const FlowRecord& record, Timestamp now) noexcept override;
   void step(Timestamp now) noexcept override;
   [[nodiscard]] bool finish(Timestamp now) noexcept override;
+  void follow(const ExporterSettings& settings, const IpfixSettings& ipfix, Duration patience) noexcept override;
 
  private:
   // A Message being filled and the Flow Records in it.
@@ -58,6 +62,7 @@ class IpfixOutput final : public RecordOutput {
   // A record, or both directions of a Biflow.
   [[nodiscard]] bool put(const FlowRecord& record, const FlowRecord* opposite, Timestamp now) noexcept;
   [[nodiscard]] bool ready(Timestamp now) noexcept;
+  [[nodiscard]] bool change_templates(Timestamp now) noexcept;
   [[nodiscard]] bool drop(std::size_t records) noexcept;
   [[nodiscard]] bool put_control(Timestamp now) noexcept;
   void begin(Timestamp now) noexcept;
@@ -75,15 +80,18 @@ class IpfixOutput final : public RecordOutput {
   void settle_doubtful(bool sent) noexcept;
 
   std::unique_ptr<Transport> transport_;
+  IpfixSettings ipfix_;  // what the templates were made from
   Templates templates_;
   Options options_;
   std::function<ProcessStatistics()> statistics_;
   ExportCounters& counters_;
   LedgerPage page_;
-  const Duration template_interval_;
-  const std::uint32_t template_messages_;
-  const Duration patience_;
+  Duration template_interval_;
+  std::uint32_t template_messages_;
+  Duration patience_;
+  std::uint32_t rate_;
   Pace pace_;
+  std::optional<IpfixSettings> next_;  // fields to change to as soon as what is begun has gone
 
   std::optional<FlowRecord> waiting_;  // the front half of a Biflow
   Timestamp waiting_since_{};

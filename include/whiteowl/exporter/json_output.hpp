@@ -28,12 +28,14 @@ class JsonOutput final : public RecordOutput {
   [[nodiscard]] bool write(const FlowRecord& record, Timestamp now) noexcept override;
   void step(Timestamp now) noexcept override;
   [[nodiscard]] bool finish(Timestamp now) noexcept override;
+  void follow(const ExporterSettings& settings, const IpfixSettings& ipfix, Duration patience) noexcept override;
 
  private:
   struct Field {
     std::string key;  // with what separates it from the field before
     void (*append)(const FlowRecord&, std::string&);
   };
+  void choose_fields(const IpfixSettings& settings);
   void drain() noexcept;
   [[nodiscard]] bool full() const noexcept;
   void lose_kept() noexcept;
@@ -41,7 +43,7 @@ class JsonOutput final : public RecordOutput {
 
   const int fd_;
   const bool regular_;  // a file: write() takes everything at once
-  const Duration patience_;
+  Duration patience_;
   LedgerPage page_;
   std::array<std::vector<Field>, kRecordKinds> fields_;
   std::string text_;  // lines not yet written, from begin_ on

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "whiteowl/base/time.hpp"
+#include "whiteowl/exporter/settings.hpp"
 #include "whiteowl/flow/record.hpp"
+#include "whiteowl/ipfix/settings.hpp"
 
 namespace whiteowl {
 
@@ -19,6 +21,8 @@ class RecordOutput {
   virtual void step(Timestamp now) noexcept = 0;
   // Nothing more will come: sends what is left as far as it can be sent without waiting.  True when nothing is left.
   [[nodiscard]] virtual bool finish(Timestamp now) noexcept = 0;
+  // Goes on with other settings, such as other fields; `patience` is how long it may refuse a record.
+  virtual void follow(const ExporterSettings&, const IpfixSettings&, Duration /*patience*/) noexcept {}
 };
 
 }  // namespace whiteowl

@@ -45,8 +45,9 @@ class Meter {
   void observe(const FrameBatch& batch) noexcept;
   // Exports everything with `reason` and empties the table.
   void flush(FlowEndReason reason) noexcept;
-  // Timeouts may change while running; flows in the table follow from their next packet or look on.
-  void set_timeouts(Duration active, Duration inactive) noexcept;
+  // Timeouts may change while running; flows in the table follow from their next packet or look on, the latter within
+  // the old timeout.
+  void set_timeouts(Duration active, Duration inactive, Duration close_linger) noexcept;
 
   [[nodiscard]] const MeterCounters& counters() const noexcept;
   [[nodiscard]] const TcpCounters& tcp_counters() const noexcept;

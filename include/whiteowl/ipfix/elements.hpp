@@ -259,12 +259,14 @@ inline constexpr std::array<ElementPair, 3> kElementPairs = {{{"sourceIPv4Addres
                                                               {"icmpTypeCodeIPv4", "icmpTypeCodeIPv6"}}};
 
 // What is said once of a Biflow, beside the key: the source's end of it, or the whole.
-inline constexpr std::array<std::string_view, 14> kOnceInBiflow = {
-    "sourceMacAddress",    "destinationMacAddress", "ingressInterface",
-    "egressInterface",     "flowEndReason",         "flowId",
-    "flowDirection",       "biflowDirection",       "vlanId",
-    "dot1qCustomerVlanId", "layer2SegmentId",       "tunnel_type",
-    "tunnel_id",           "handshake_total_us"};
+inline constexpr std::array<std::string_view, 16> kOnceInBiflow = {"sourceMacAddress", "destinationMacAddress",
+                                                                   "ingressInterface", "egressInterface",
+                                                                   "flowEndReason",    "flowId",
+                                                                   "flowDirection",    "biflowDirection",
+                                                                   "vlanId",           "dot1qCustomerVlanId",
+                                                                   "layer2SegmentId",  "tunnel_type",
+                                                                   "tunnel_id",        "handshake_total_us",
+                                                                   "gtpuTEid",         "mplsTopLabelStackSection"};
 [[nodiscard]] constexpr Reversal reversal_of(const Element& row) noexcept {
   const bool once = std::find(kOnceInBiflow.begin(), kOnceInBiflow.end(), row.name) != kOnceInBiflow.end();
   return row.kind == Kind::key || once ? Reversal::once : Reversal::both;

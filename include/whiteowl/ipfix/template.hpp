@@ -14,6 +14,9 @@
 
 namespace whiteowl {
 
+// The highest id of a first template: leaves room for the data and options templates that follow.
+inline constexpr std::uint16_t kLastTemplateId = 65'520;
+
 struct Template {
   std::uint16_t id = 0;
   std::uint16_t octets = 0;  // of a Data Record
