@@ -24,6 +24,7 @@ struct Work {
   std::uint64_t hash;
   Duration age;  // of the packet, by the AgeClock
   std::uint32_t direction;
+  std::uint32_t candidate;  // entry that may be the key's, when the batch began
 };
 
 // The age at which an open record must be exported, and why: whichever timeout is reached first.  A pure function of
@@ -316,7 +317,7 @@ struct Meter::Impl {
   }
   // The packet's conversation, with nothing left in it that was due before the packet.
   std::uint32_t settle(const Work& item, Duration now) noexcept {
-    const std::uint32_t index = table.find(item.key, item.hash);
+    const std::uint32_t index = table.find(item.key, item.hash, item.candidate);
     if (index == FlowTable::kNone) return begin_conversation(item, now);
     Flow& flow = table.flow(index);
     const FlowDirection& way = flow.way(item.direction);
@@ -443,8 +444,10 @@ struct Meter::Impl {
   }
   void fetch_all(std::size_t seen) noexcept {
     for (std::size_t i = 0; i < seen; ++i) {
-      const Work& item = work[i];
+      Work& item = work[i];
       const std::uint32_t index = table.candidate(item.hash);
+      // Kept also because a function that does nothing but fetch is left out by the compiler.
+      item.candidate = index;
       if (index == FlowTable::kNone) continue;
       Flow& flow = table.flow(index);
       __builtin_prefetch(&flow, 1);

@@ -107,7 +107,7 @@ std::string goflow2(std::uint32_t pen) {
   std::string text =
       "# SPDX-License-Identifier: Apache-2.0\n"
       "# goflow2 (v2): the fields of chompy-probe under their names.  Made by chompy-probe --print-mapping goflow2.\n"
-      "#   goflow2 -listen netflow://:2055 -produce=sample -mapping=mapping.yaml\n"
+      "#   goflow2 -listen 'netflow://:2055?workers=1' -produce=sample -mapping=mapping.yaml\n"
       "# An enterprise field needs `penprovided: true` and its number; with `pen` alone goflow2 matches nothing.\n"
       "# Protobuf numbers are 2000 + field, for IANA's elements 3000 + field: below that other messages of goflow2 "
       "have\n"
@@ -234,7 +234,7 @@ std::string clickhouse() {
   }
   return "-- SPDX-License-Identifier: Apache-2.0\n"
          "-- ClickHouse: flows from goflow2 by way of Kafka.  Made by chompy-probe --print-mapping clickhouse.\n"
-         "--   goflow2 -listen netflow://:2055 -transport=kafka -transport.kafka.brokers=kafka:9092 \\\n"
+         "--   goflow2 -listen 'netflow://:2055?workers=1' -transport=kafka -transport.kafka.brokers=kafka:9092 \\\n"
          "--       -transport.kafka.topic=flows_raw -format=bin -mapping=mapping.yaml\n"
          "-- whiteowl.proto goes into format_schema_path.  A column of a field that is not exported is 0.\n"
          "-- Addresses come left-aligned in 16 octets; IPv4 ones are stored as ::ffff:a.b.c.d.\n"

@@ -230,21 +230,19 @@ bool read_common(const Frame& frame, bool inner, Packet& packet) noexcept {
   if (!is_tcp && (ip.protocol != ip_protocol::kUdp || inner)) return false;
   const auto* ports = cursor.peek<PortPair>();
   if (ports == nullptr) return false;
-  packet =
-      Packet{.frame = &frame,
-             .source_mac = headers->ethernet.source,
-             .destination_mac = headers->ethernet.destination,
-             .source_address = ip.source,
-             .destination_address = ip.destination,
-             .ip_octets = total_octets,
-             .source_port = ports->source,
-             .destination_port = ports->destination,
-             .vlan_id = frame.vlan_tpid != 0 ? static_cast<std::uint16_t>(frame.vlan_tci & 0x0FFFU) : std::uint16_t{0},
-             .ip_id = ip.identification,
-             .ip_version = 4,
-             .protocol = ip.protocol,
-             .traffic_class = ip.type_of_service,
-             .ttl = ip.time_to_live};
+  // Field by field, in place: a Packet built aside and copied here stalls whoever reads it next.
+  begin_frame(packet, frame);
+  begin_layer(packet, 4, ip.source, ip.destination);
+  packet.source_mac = headers->ethernet.source;
+  packet.destination_mac = headers->ethernet.destination;
+  if (frame.vlan_tpid != 0) packet.vlan_id = static_cast<std::uint16_t>(frame.vlan_tci & 0x0FFFU);
+  packet.ip_octets = total_octets;
+  packet.source_port = ports->source;
+  packet.destination_port = ports->destination;
+  packet.ip_id = ip.identification;
+  packet.protocol = ip.protocol;
+  packet.traffic_class = ip.type_of_service;
+  packet.ttl = ip.time_to_live;
   if (!is_tcp) return true;
   const auto captured_octets = static_cast<std::uint32_t>(cursor.remaining());
   if (const auto* tcp = cursor.peek<TcpHeader>(); tcp != nullptr)

@@ -80,7 +80,7 @@ class Run:
 
 class Bench:
     def __init__(self, options):
-        self.options, self.failures = options, []
+        self.options, self.failures, self.missed = options, [], []
         self.program = os.path.realpath(options.program or os.path.join(harness.BUILD, "chompy-probe"))
         self.folder = tempfile.mkdtemp(prefix="chompy-bench-")
         self.neighbour = Neighbour()
@@ -201,7 +201,8 @@ def rates_section(bench):
                          rate_name(rate), f"{median([run.rate() for run in probed]):,.0f}", lost(walked), lost(probed),
                          split(walked), split(probed), f"{ratio:.1f}", f"{share:.1f} %"))
             judge(bench, rows[-1], rate, walked, probed, ratio, share)
-    print(f"1,000 flows, {bench.options.seconds:g} s, medians of {bench.options.pairs} pairs; CPU of all threads\n")
+    print(f"## Live, beside a bare walk over the ring\n\n1,000 flows, {bench.options.seconds:g} s, medians of "
+          f"{bench.options.pairs} pairs; CPU of all threads\n")
     print_table(("frames", "offered packets/s", "sent packets/s", "walker lost", "probe lost",
                  "walker: CPU ns a packet (user + system)", "probe: CPU ns a packet (user + system)", "ratio",
                  "probe: of one core"), rows)
@@ -211,11 +212,11 @@ def judge(bench, row, rate, walked, probed, ratio, share):
     where = f"{row[0]} at {row[1]}"
     drops = [median([run.dropped / run.sent for run in runs]) for runs in (walked, probed)]
     if drops[1] > drops[0]:
-        bench.failures.append(f"{where}: the probe lost {100 * drops[1]:.2f} %, the walker {100 * drops[0]:.2f} %")
+        bench.missed.append(f"{where}: the probe lost {100 * drops[1]:.2f} %, the walker {100 * drops[0]:.2f} %")
     if ratio > RATIO_MAX:
-        bench.failures.append(f"{where}: {ratio:.1f} times the walker's CPU a packet, {RATIO_MAX} allowed")
+        bench.missed.append(f"{where}: {ratio:.1f} times the walker's CPU a packet, {RATIO_MAX} allowed")
     if rate == 500_000 and share > CORE_SHARE_MAX:
-        bench.failures.append(f"{where}: {share:.1f} % of a core, {CORE_SHARE_MAX} allowed")
+        bench.missed.append(f"{where}: {share:.1f} % of a core, {CORE_SHARE_MAX} allowed")
 
 
 # ---- peers
@@ -301,8 +302,8 @@ def peers_section(bench):
             rows.append((name, rate_name(rate), f"{median([run.rate() for run in its]):,.0f}",
                          lost(its) if known else "not known", f"{each:,.0f}",
                          f"{median([run.core_percent() for run in its]):.1f} %"))
-    print(f"64 octets, 1,000 UDP flows, {bench.options.seconds:g} s, medians of {bench.options.peer_rounds} rounds; "
-          "lost is what is missing in what the program itself says that it counted\n")
+    print(f"## Live, beside other probes\n\n64 octets, 1,000 UDP flows, {bench.options.seconds:g} s, medians of "
+          f"{bench.options.peer_rounds} rounds; lost is what is missing in what the program says that it counted\n")
     print_table(("", "offered packets/s", "sent packets/s", "lost", "CPU ns a packet counted", "of one core"), rows)
 
 
@@ -351,7 +352,7 @@ def pressure_section(bench):
             bench.failures.append(f"{name}: {lost(runs)} packets lost")
     deaf.close()
     ip("link", "del", "tight0")
-    print(f"{rate:,} packets/s of 64 octets, one worker, {bench.options.seconds:g} s, medians of "
+    print(f"## Under pressure\n\n{rate:,} packets/s of 64 octets, one worker, {bench.options.seconds:g} s, medians of "
           f"{bench.options.peer_rounds} rounds; counters of the last\n")
     print_table(("under pressure", "packets lost", "capture thread: CPU ns a packet", "all threads", "records",
                  "records not sent", "socket full, times", "evictions"), rows)
@@ -415,7 +416,7 @@ def path_section(bench):
             rows.append((f"{what} in the thread's life", f"{run.received:,}", f"{calls[what]:,}", ""))
         if long[1][what] > short[1][what]:
             bench.failures.append(f"{what}: {short[1][what]} in a short run, {long[1][what]} in a long one")
-    print("The capturing thread (`capture-0`)\n")
+    print("## Calls of the capturing thread\n")
     print_table(("", "packets", "calls", "a packet"), rows)
 
 
@@ -457,9 +458,11 @@ def main():
         bench.failures.append(str(failure))
     finally:
         bench.close()
+    for text in bench.missed:
+        print("Target missed:", text)
     for text in bench.failures:
         print("FAILED:", text)
-    return 1 if bench.failures else 0
+    return 1 if bench.failures or bench.missed else 0
 
 
 if __name__ == "__main__":

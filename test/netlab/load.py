@@ -23,8 +23,8 @@ HEAD = struct.Struct("!QQd")
 BLOCK = bytes(65536)
 PATIENCE = 30  # seconds without progress
 SIOCOUTQ = 0x5411
-# Where struct tcp_info of linux/tcp.h has them, each 32 bits.
-TCP_INFO = {"rtt_us": 68, "total_retrans": 100, "min_rtt_us": 148, "data_segs_out": 156}
+# Where struct tcp_info of linux/tcp.h has them, and how wide.
+TCP_INFO = {"total_retrans": ("I", 100), "min_rtt_us": ("I", 148), "bytes_retrans": ("Q", 208)}
 
 
 def kernel_says(s):
@@ -33,7 +33,7 @@ def kernel_says(s):
     while struct.unpack("i", fcntl.ioctl(s, SIOCOUTQ, bytes(4)))[0] and time.monotonic() < end:
         time.sleep(0.005)
     info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    return {name: struct.unpack_from("I", info, at)[0] for name, at in TCP_INFO.items()}
+    return {name: struct.unpack_from(width, info, at)[0] for name, (width, at) in TCP_INFO.items()}
 
 
 def receive(s, octets):
@@ -82,7 +82,7 @@ def serve(address, port, buffer=0):
 
 
 def talk(address, port, steps):
-    sent = received = 0
+    sent = received = asked = 0
     began = time.monotonic()
     with socket.create_connection((address, int(port)), timeout=PATIENCE) as s:
         connected = time.monotonic() - began
@@ -96,13 +96,14 @@ def talk(address, port, steps):
                 time.sleep(values[0])
             elif name == "bulk":
                 went, came = ask(s, values[0], 1, values[1])
-                sent, received = sent + went, received + came
+                sent, received, asked = sent + went, received + came, asked + 1
             elif name == "turns":
                 for _ in range(values[0]):
                     went, came = ask(s, values[1], values[2])
-                    sent, received = sent + went, received + came
+                    sent, received, asked = sent + went, received + came, asked + 1
                     time.sleep(values[3])
-        result = {**kernel_says(s), "sent": sent, "received": received, "connect_us": int(connected * 1e6)}
+        result = {**kernel_says(s), "sent": sent, "received": received, "asked": asked}
+        result["connect_us"] = int(connected * 1e6)
         s.shutdown(socket.SHUT_WR)
         s.recv(1)  # the server's end
         return result

@@ -110,9 +110,22 @@ std::optional<Segment> segment_of(const std::vector<std::uint8_t>& frame) {
   return segment;
 }
 
+// Sequence numbers that were passed over.
+struct Gap {
+  std::uint32_t from = 0, to = 0;
+  Time opened;
+
+  bool holds(std::uint32_t seq) const { return seq - from < to - from; }
+};
+
 // The highest sequence number so far, of every connection that passed here.
 class Highest {
  public:
+  std::optional<Gap> gap_before(const Segment& segment, Time now) const {
+    const auto known = ends_.find(segment.connection);
+    if (known == ends_.end() || static_cast<std::int32_t>(segment.seq - known->second) <= 0) return std::nullopt;
+    return Gap{known->second, segment.seq, now};
+  }
   // Whether the segment begins below it; takes it in.
   bool is_below(const Segment& segment) {
     const std::uint32_t end = segment.seq + segment.sequence_length();
@@ -129,6 +142,7 @@ class Highest {
 struct Frame {
   std::vector<std::uint8_t> octets;
   std::optional<Segment> segment;
+  std::uint64_t number = 0;  // the order in which its host sent
   bool sent_before = false;  // its host sent these octets, SYN or FIN before
   bool copy = false;         // this wire made it
 };
@@ -237,6 +251,7 @@ class Leg {
     return due;
   }
   void arrived() { --waiting_; }
+  Clock::duration delay() const { return settings_.time("delay_us"); }
 
  private:
   bool flag_lost(const Segment& segment) {
@@ -257,6 +272,8 @@ class Leg {
 
 struct Direction {
   Highest at_host, at_tap;
+  std::uint64_t last_at_tap = 0;        // number of the frame sent last of those that passed
+  std::optional<Gap> gap;               // the youngest at the tap
   std::uint64_t segments = 0;           // left their host
   std::uint64_t sent_before = 0;        // of these: not for the first time
   std::uint64_t lost_before = 0;        // between host and tap
@@ -267,6 +284,8 @@ struct Direction {
   std::uint64_t tap_copies = 0;       // copies among them
   std::uint64_t tap_again_below = 0;  // sent before, begin below the highest number that passed: visible repeats
   std::uint64_t tap_again_above = 0;  // sent before, but what they repeat and all behind it never passed
+  std::uint64_t tap_again_late = 0;   // of the visible repeats: themselves overtaken by what was sent later
+  std::uint64_t tap_again_young = 0;  // of the visible repeats: hard upon the segment that opened their gap
   std::uint64_t tap_overtaken = 0;    // sent once, begin below the highest number that passed: reordered
   std::uint64_t undelivered = 0;      // an interface did not take them
 };
@@ -288,6 +307,10 @@ class Wire {
   Leg& leg(std::size_t i) { return legs_[i]; }
 
   void run() {
+    // One tick of a sender's clock, or what is surely less than a round trip.
+    Clock::duration around{};
+    for (const Leg& leg : legs_) around += leg.delay();
+    young_ = std::min<Clock::duration>(std::chrono::milliseconds{1}, around * 3 / 4);
     while (true) {
       deliver();
       std::array<pollfd, 3> wait{{{taps_[kClient], POLLIN, 0}, {taps_[kServer], POLLIN, 0}, {0, POLLIN | POLLHUP, 0}}};
@@ -304,7 +327,7 @@ class Wire {
     std::printf("{");
     for (unsigned i = 0; i < 2; ++i) {
       const Direction& d = directions_[i];
-      const std::array<std::pair<const char*, std::uint64_t>, 13> values{{{"segments", d.segments},
+      const std::array<std::pair<const char*, std::uint64_t>, 15> values{{{"segments", d.segments},
                                                                           {"sent_before", d.sent_before},
                                                                           {"lost_before", d.lost_before},
                                                                           {"lost_after", d.lost_after},
@@ -315,6 +338,8 @@ class Wire {
                                                                           {"tap_copies", d.tap_copies},
                                                                           {"tap_again_below", d.tap_again_below},
                                                                           {"tap_again_above", d.tap_again_above},
+                                                                          {"tap_again_late", d.tap_again_late},
+                                                                          {"tap_again_young", d.tap_again_young},
                                                                           {"tap_overtaken", d.tap_overtaken},
                                                                           {"undelivered", d.undelivered}}};
       std::printf("%s\"%s\": {", i > 0 ? ", " : "", i == 0 ? "client" : "server");
@@ -346,7 +371,7 @@ class Wire {
       frame.octets.assign(buffer_.begin(), buffer_.begin() + octets);
       frame.segment = segment_of(frame.octets);
       if (frame.segment) {
-        ++direction(leg).segments;
+        frame.number = ++direction(leg).segments;
         if (frame.segment->sequence_length() > 0) frame.sent_before = direction(leg).at_host.is_below(*frame.segment);
         direction(leg).sent_before += frame.sent_before ? 1U : 0U;
       }
@@ -402,12 +427,21 @@ class Wire {
       ++d.tap_copies;
       return;
     }
-    if (frame.segment->sequence_length() == 0) return;
-    const bool below = d.at_tap.is_below(*frame.segment);
-    if (frame.sent_before)
-      ++(below ? d.tap_again_below : d.tap_again_above);
-    else if (below)
-      ++d.tap_overtaken;
+    const bool late = frame.number < d.last_at_tap;
+    d.last_at_tap = std::max(d.last_at_tap, frame.number);
+    const Segment& segment = *frame.segment;
+    if (segment.sequence_length() == 0) return;
+    const Time now = Clock::now();
+    if (const auto gap = d.at_tap.gap_before(segment, now)) d.gap = gap;
+    const bool below = d.at_tap.is_below(segment);
+    if (!frame.sent_before) {
+      if (below) ++d.tap_overtaken;
+      return;
+    }
+    ++(below ? d.tap_again_below : d.tap_again_above);
+    if (!below) return;
+    if (late) ++d.tap_again_late;
+    if (d.gap && d.gap->holds(segment.seq) && now - d.gap->opened < young_) ++d.tap_again_young;
   }
 
   void write_to(unsigned where, unsigned leg, const Frame& frame) {
@@ -432,6 +466,7 @@ class Wire {
   std::array<Direction, 2> directions_;  // of what the client sends, of what the server sends
   std::priority_queue<Event, std::vector<Event>, Later> events_;
   std::uint64_t order_ = 0;
+  Clock::duration young_{};
   std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(kFrameMax);
 };
 

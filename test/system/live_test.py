@@ -364,6 +364,37 @@ class Live(probe.Case):
                 self.assertEqual(running.stop().status, 0)
                 self.assertEqual(self.counters(running)["packets_received"], count)
 
+    def test_merged_packets_are_warned_of_once_and_flagged(self):
+        wire = Wire(self)
+        for merging in (False, True):
+            with self.subTest(merging=merging):
+                if merging:
+                    probe.offload("near0", 1)
+                    code = f"import sys; sys.path[0] = {os.path.dirname(__file__)!r}; import probe; "
+                    far = [*wire.neighbour.enter(), sys.executable, "-c", code + "probe.offload('far0', 1)"]
+                    subprocess.run(far, check=True)
+                arguments = ("--set", "export.fields=extended", "--set", "capture.workers=2", *PATIENT)
+                running = self.start(*arguments, sockets=2, name=f"merging-{merging}")
+                with socket.create_connection(("10.9.0.2", 9000), timeout=10) as client:
+                    for _ in range(20):
+                        client.sendall(b"go\n" * 60)
+                        left = 60_000
+                        while left:
+                            left -= len(client.recv(left))
+                result = running.stop()
+                self.assertEqual(result.status, 0, result.err)
+                warnings = [line for line in result.err.splitlines() if "merges packets" in line]
+                self.assertEqual(len(warnings), merging, warnings)
+                if merging:
+                    self.assertRegex(warnings[0], r"near0: GRO merges .*ethtool -K near0 gro off")
+                records = [r for records in self.flows(running.name).values() for _, r in records]
+                answers = next(r for r in records if r["sourceTransportPort"] == 9000)
+                self.assertGreater(answers["octetDeltaCount"], 20 * 60_000)
+                self.assertEqual(answers["pen99999_128"], 1460, "tcp_mss")
+                largest = answers["octetDeltaCount"] / answers["packetDeltaCount"]
+                self.assertEqual(answers["pen99999_139"] >> 12 & 1, merging, "bit 12 of tcp_quality")
+                self.assertEqual(largest > 1500, merging, answers)
+
     def test_a_collector_may_come_late_and_go_for_a_while(self):
         wire = Wire(self)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:

@@ -151,15 +151,19 @@ def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
-def no_offload(interface):
-    """TSO, GSO, GRO off: packets on the veth are then as on a wire.  ETHTOOL_S* of linux/ethtool.h."""
+def offload(interface, on):
+    """TSO, GSO and GRO on or off; off, packets on the veth are as on a wire.  ETHTOOL_S* of linux/ethtool.h."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         for command in (0x1F, 0x24, 0x2C, 0x17):  # STSO, SGSO, SGRO, STXCSUM
-            data = ctypes.create_string_buffer(struct.pack("II", command, 0))
+            data = ctypes.create_string_buffer(struct.pack("II", command, on))
             try:
                 fcntl.ioctl(s, 0x8946, struct.pack("16sP", interface.encode(), ctypes.addressof(data)))
             except OSError:
                 pass
+
+
+def no_offload(interface):
+    offload(interface, 0)
 
 
 class Neighbour:

@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "support/tcp_script.hpp"
@@ -25,8 +29,58 @@ inline bool operator==(const TcpFields& a, const TcpFields& b) {
          a.retransmit_count == b.retransmit_count && a.min_tcp_window == b.min_tcp_window &&
          a.max_tcp_window == b.max_tcp_window;
 }
+static_assert(std::has_unique_object_representations_v<TcpExtendedFields>);
+inline bool operator==(const TcpExtendedFields& a, const TcpExtendedFields& b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
 inline bool operator==(const ConversationResult& a, const ConversationResult& b) {
-  return a.fields[0] == b.fields[0] && a.fields[1] == b.fields[1] && a.state == b.state;
+  for (unsigned d = 0; d < 2; ++d)
+    if (!(a.fields[d] == b.fields[d]) || !(a.extended[d] == b.extended[d])) return false;
+  return a.state == b.state;
+}
+
+// By the names that the vectors use.
+inline std::map<std::string, std::uint64_t> values_of(const TcpFields& f, const TcpExtendedFields& e) {
+  return {{"rtt_min", f.min_rtt_us},
+          {"rtt_max", f.max_rtt_us},
+          {"rtt_avg", f.avg_rtt_us},
+          {"retrans", f.retransmit_count},
+          {"win_min", f.min_tcp_window},
+          {"win_max", f.max_tcp_window},
+          {"rtt_n", e.rtt_sample_count},
+          {"hs", e.handshake_rtt_us},
+          {"hs_total", e.handshake_total_us},
+          {"tsmin", e.ts_min_rtt_us},
+          {"retrans_octets", e.retransmit_octets},
+          {"fast", e.retransmit_fast_count},
+          {"timeout", e.retransmit_timeout_count},
+          {"spurious", e.retransmit_spurious_count},
+          {"dsack", e.dsack_count},
+          {"ooo", e.out_of_order_count},
+          {"dup", e.duplicate_packet_count},
+          {"dupack", e.duplicate_ack_count},
+          {"synretx", e.syn_retransmit_count},
+          {"keepalive", e.keepalive_count},
+          {"zwin", e.zero_window_count},
+          {"zwin_us", e.zero_window_us},
+          {"zwp", e.zero_window_probe_count},
+          {"swin_min", e.min_scaled_window},
+          {"swin_max", e.max_scaled_window},
+          {"mss", e.tcp_mss},
+          {"ws", e.tcp_window_scale},
+          {"ce", e.ecn_ce_count},
+          {"ece", e.ecn_ece_count},
+          {"cwr", e.ecn_cwr_count},
+          {"art_n", e.response_count},
+          {"art_sum", e.response_sum_us},
+          {"art_max", e.response_max_us},
+          {"missed", e.unseen_octets},
+          {"unique", e.unique_octets},
+          {"flight_max", e.max_in_flight_octets},
+          {"srtt", e.smoothed_rtt_us},
+          {"rttvar", e.rtt_variation_us},
+          {"options", e.tcp_options},
+          {"quality", e.quality}};
 }
 
 struct TakenFields {

@@ -57,7 +57,16 @@ inline ScriptPacket wild_packet(Dice& dice, std::size_t place, std::uint32_t (&i
   if (dice.chance(5)) p.ack += dice.one_of<std::uint32_t>({70'000, 2'000'000, 1U << 30U, (1U << 30U) + 1, 1U << 31U});
   if ((p.flags & kSyn) != 0 && dice.chance(500)) p.window_scale = static_cast<int>(dice.below(15));
   if (dice.chance(50)) p.sack.push_back({p.ack - 10, p.ack});
-  if (dice.chance(10)) p.sack.push_back({p.ack + 100, p.ack + 200});
+  if (dice.chance(50)) p.sack.push_back({p.ack + 100, p.ack + 200});
+  if ((p.flags & kSyn) != 0 && dice.chance(500)) {
+    p.mss = dice.one_of<unsigned>({100, 536, 1460});
+    p.sack_permitted = dice.chance(500);
+    p.sack.clear();  // all of them would be more than a header holds
+  }
+  if (dice.chance(50)) {
+    p.congestion_experienced = true;
+    p.flags ^= dice.one_of<std::uint16_t>({0, tcp_flag::kEce, tcp_flag::kCwr});
+  }
   return p;
 }
 
@@ -116,6 +125,8 @@ inline std::vector<ScriptPacket> bulk_stream(std::uint64_t seed, std::size_t cou
     if (dice.chance(30)) p.seq += 1448;
     if (static_cast<std::int32_t>(p.seq + p.payload - next[p.direction]) > 0) next[p.direction] = p.seq + p.payload;
     if (dice.chance(800)) echo[p.direction] = p.ts_value;
+    if (dice.chance(100)) p.sack.push_back({p.ack + 1448, p.ack + 2896});
+    if (dice.chance(20)) p.sack.insert(p.sack.begin(), {p.ack - 500, p.ack});
     stream.push_back(p);
   }
   return stream;

@@ -16,45 +16,6 @@ namespace {
 constexpr std::array<std::string_view, 6> kStates = {"New",         "SynSent", "SynAckSeen",
                                                      "Established", "FinWait", "Closed"};
 
-std::map<std::string, std::uint64_t> values_of(const TcpFields& f, const TcpExtendedFields& e) {
-  return {{"rtt_min", f.min_rtt_us},
-          {"rtt_max", f.max_rtt_us},
-          {"rtt_avg", f.avg_rtt_us},
-          {"retrans", f.retransmit_count},
-          {"win_min", f.min_tcp_window},
-          {"win_max", f.max_tcp_window},
-          {"rtt_n", e.rtt_sample_count},
-          {"hs", e.handshake_rtt_us},
-          {"hs_total", e.handshake_total_us},
-          {"tsmin", e.ts_min_rtt_us},
-          {"retrans_octets", e.retransmit_octets},
-          {"fast", e.retransmit_fast_count},
-          {"timeout", e.retransmit_timeout_count},
-          {"spurious", e.retransmit_spurious_count},
-          {"dsack", e.dsack_count},
-          {"ooo", e.out_of_order_count},
-          {"dup", e.duplicate_packet_count},
-          {"dupack", e.duplicate_ack_count},
-          {"synretx", e.syn_retransmit_count},
-          {"keepalive", e.keepalive_count},
-          {"zwin", e.zero_window_count},
-          {"zwin_us", e.zero_window_us},
-          {"zwp", e.zero_window_probe_count},
-          {"swin_min", e.min_scaled_window},
-          {"swin_max", e.max_scaled_window},
-          {"mss", e.tcp_mss},
-          {"ws", e.tcp_window_scale},
-          {"ce", e.ecn_ce_count},
-          {"ece", e.ecn_ece_count},
-          {"cwr", e.ecn_cwr_count},
-          {"art_n", e.response_count},
-          {"art_sum", e.response_sum_us},
-          {"art_max", e.response_max_us},
-          {"missed", e.unseen_octets},
-          {"unique", e.unique_octets},
-          {"flight_max", e.max_in_flight_octets}};
-}
-
 // Every word is looked for: a vector that names what is not measured fails.
 void check_record(const ConversationResult& result, unsigned direction, std::string_view expected) {
   const auto values = values_of(result.fields[direction], result.extended[direction]);

@@ -2,6 +2,7 @@
 // The Flow Key (RFC 7011 2) of a conversation: both directions of a 5-tuple have the same one.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -36,37 +37,56 @@ struct DirectedKey {
   std::uint32_t direction;
 };
 
+// Four octets and four zeros as they would stand in memory, but never written there: a load that spans two stores
+// waits.
+[[nodiscard]] inline std::uint64_t ipv4_word(const std::uint8_t* address) noexcept {
+  std::uint32_t octets = 0;
+  std::memcpy(&octets, address, sizeof octets);
+  return std::endian::native == std::endian::little ? octets : std::uint64_t{octets} << 32U;
+}
+
+[[nodiscard]] inline std::uint64_t eight_octets(const std::uint8_t* address) noexcept {
+  std::uint64_t octets = 0;
+  std::memcpy(&octets, address, sizeof octets);
+  return octets;
+}
+
+// One end of a conversation, as the key has it.
+struct FlowEnd {
+  std::uint64_t address[2];
+  std::uint64_t port;
+};
+
 // ICMP has no two-way conversations here: the type and code of an answer are others than those of the question, so its
 // key is not ordered and its direction is always 0.
-[[nodiscard]] inline DirectedKey directed_key(const Packet& packet, bool vlan_in_key) noexcept {
-  std::uint64_t source[2]{};
-  std::uint64_t destination[2]{};
-  if (packet.ip_version == 4) {
-    std::memcpy(source, packet.source_address, 4);
-    std::memcpy(destination, packet.destination_address, 4);
-  } else {
-    std::memcpy(source, packet.source_address, 16);
-    std::memcpy(destination, packet.destination_address, 16);
-  }
-  const bool icmp = packet.protocol == ip_protocol::kIcmp || packet.protocol == ip_protocol::kIcmpv6;
-  const bool greater = source[0] != destination[0]   ? source[0] > destination[0]
-                       : source[1] != destination[1] ? source[1] > destination[1]
-                                                     : packet.source_port > packet.destination_port;
+[[nodiscard]] inline DirectedKey order_ends(const FlowEnd& source, const FlowEnd& destination, std::uint32_t rest,
+                                            bool ordered) noexcept {
+  const bool greater = source.address[0] != destination.address[0]   ? source.address[0] > destination.address[0]
+                       : source.address[1] != destination.address[1] ? source.address[1] > destination.address[1]
+                                                                     : source.port > destination.port;
   // Swapped by mask: which end is the smaller one is a coin toss that no branch predictor wins.
-  const std::uint64_t mask = std::uint64_t{0} - static_cast<std::uint64_t>(greater && !icmp);
-  const std::uint64_t x0 = (source[0] ^ destination[0]) & mask;
-  const std::uint64_t x1 = (source[1] ^ destination[1]) & mask;
-  const std::uint64_t xp = (std::uint64_t{packet.source_port} ^ packet.destination_port) & mask;
-  DirectedKey result{};
-  result.key.low[0] = source[0] ^ x0;
-  result.key.low[1] = source[1] ^ x1;
-  result.key.high[0] = destination[0] ^ x0;
-  result.key.high[1] = destination[1] ^ x1;
-  result.key.rest = (packet.source_port ^ xp) << 48U | (packet.destination_port ^ xp) << 32U |
-                    std::uint64_t{vlan_in_key ? packet.vlan_id : std::uint16_t{0}} << 16U |
-                    std::uint64_t{packet.protocol} << 8U | packet.ip_version;
-  result.direction = static_cast<std::uint32_t>(mask & 1U);
-  return result;
+  const std::uint64_t mask = std::uint64_t{0} - static_cast<std::uint64_t>(greater && ordered);
+  const std::uint64_t x0 = (source.address[0] ^ destination.address[0]) & mask;
+  const std::uint64_t x1 = (source.address[1] ^ destination.address[1]) & mask;
+  const std::uint64_t xp = (source.port ^ destination.port) & mask;
+  return {.key = {.low = {source.address[0] ^ x0, source.address[1] ^ x1},
+                  .high = {destination.address[0] ^ x0, destination.address[1] ^ x1},
+                  .rest = (source.port ^ xp) << 48U | (destination.port ^ xp) << 32U | rest},
+          .direction = static_cast<std::uint32_t>(mask & 1U)};
+}
+
+[[nodiscard]] inline DirectedKey directed_key(const Packet& packet, bool vlan_in_key) noexcept {
+  const bool icmp = packet.protocol == ip_protocol::kIcmp || packet.protocol == ip_protocol::kIcmpv6;
+  const std::uint32_t vlan = vlan_in_key ? packet.vlan_id : std::uint32_t{0};
+  const std::uint32_t rest = vlan << 16U | std::uint32_t{packet.protocol} << 8U | packet.ip_version;
+  const std::uint8_t* const source = packet.source_address;
+  const std::uint8_t* const destination = packet.destination_address;
+  if (packet.ip_version == 4) [[likely]] {
+    return order_ends({{ipv4_word(source), 0}, packet.source_port},
+                      {{ipv4_word(destination), 0}, packet.destination_port}, rest, !icmp);
+  }
+  return order_ends({{eight_octets(source), eight_octets(source + 8)}, packet.source_port},
+                    {{eight_octets(destination), eight_octets(destination + 8)}, packet.destination_port}, rest, !icmp);
 }
 
 }  // namespace whiteowl

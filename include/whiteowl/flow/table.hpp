@@ -113,6 +113,12 @@ class FlowTable {
       if (bucket.passed == 0) return kNone;
     }
   }
+  // The same, tried first where candidate() pointed some inserts and erasures ago.
+  [[nodiscard]] std::uint32_t find(const FlowKey& key, std::uint64_t hash, std::uint32_t candidate) const noexcept {
+    if (candidate != kNone && entries_[candidate].in_use != 0 && entries_[candidate].key == key) [[likely]]
+      return candidate;
+    return find(key, hash);
+  }
   // The key is not in the table, and the table is not full.  The entry is all zero but for its place in the wheel and
   // the queues, which it inherits from its predecessor.
   [[nodiscard]] std::uint32_t insert(const FlowKey& key, std::uint64_t hash) noexcept {

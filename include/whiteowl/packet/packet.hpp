@@ -48,10 +48,11 @@ struct Packet {
   std::uint16_t customer_vlan_id = 0;  // second tag's 12 bits; 0 = none
   std::uint16_t ip_id = 0;             // IPv4 identification, host order; 0 for IPv6
   std::uint8_t ip_version = 0;         // 4 or 6
-  std::uint8_t protocol = 0;           // of the last header walked, IPv6 extension headers and first fragments followed
   std::uint8_t traffic_class = 0;      // IPv4 TOS, IPv6 traffic class
-  std::uint8_t ttl = 0;                // IPv4 TTL, IPv6 hop limit
-  bool fragment = false;               // part of a fragmented datagram, the first part included
+  // Not beside ip_version: the compiler would read both with one load, which waits when two stores have just made them.
+  std::uint8_t protocol = 0;  // of the last header walked, IPv6 extension headers and first fragments followed
+  std::uint8_t ttl = 0;       // IPv4 TTL, IPv6 hop limit
+  bool fragment = false;      // part of a fragmented datagram, the first part included
   TunnelType tunnel_type = TunnelType::none;
 
   static constexpr std::uint32_t kNoMplsLabel = 0xFFFFFFFF;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian package in a booted systemd: install, run, reload, lose the interface, freeze, upgrade, kill, purge.
 
-    python3 -B test/service/service_test.py PACKAGE.deb [TREE]
+    python3 -B test/package/package_test.py PACKAGE.deb [TREE]
 
 Needs root, systemd-container and debootstrap.  TREE is a Debian 12 that is made there if it is missing (three minutes
 and the network, once; default: bookworm-tree in the cache folder of the checks); it is never written to afterwards.
@@ -41,13 +41,14 @@ capture:
 export:
   collector_ip: {collector}
   collector_port: {port}
-  active_timeout: 1s
+  active_timeout: {active}
   inactive_timeout: {inactive}
 """
 
 
-def settings(workers=2, group=77, collector=OUTSIDE, port=PORT, inactive="500ms"):
-    return SETTINGS.format(workers=workers, group=group, collector=collector, port=port, inactive=inactive)
+def settings(**other):
+    usual = {"workers": 2, "group": 77, "collector": OUTSIDE, "port": PORT, "active": "1s", "inactive": "500ms"}
+    return SETTINGS.format(**{**usual, **other})
 
 
 def check(condition, text):
@@ -90,7 +91,7 @@ class Container:
         command = "systemd-nspawn -q --volatile=overlay -b --register=no --keep-unit --private-network --console=pipe"
         self.nspawn = subprocess.Popen(
             # The kernel's own privileges would be those of a container otherwise; the unit is to drop them by itself.
-            [*command.split(), "--capability=all", "--system-call-filter=bpf", "--machine=chompy-service", "-D", tree],
+            [*command.split(), "--capability=all", "--system-call-filter=bpf", "--machine=chompy-package", "-D", tree],
             stdin=subprocess.DEVNULL,
             stdout=self.console,
             stderr=self.console,
@@ -312,8 +313,14 @@ class Steps:
         self.box("systemctl", "restart", SERVICE)
 
     def reload(self, text):
+        def done():
+            journal = self.box.journal()
+            return journal.count("settings read again from ") + journal.count("; the settings stay as they were")
+
+        before = done()
         self.box.write("/etc/chompy-probe/tap0.yaml", text)
         self.box("systemctl", "reload", SERVICE)
+        probe.wait_for("the reload", lambda: done() > before)
 
     def step_install_enables_and_starts_nothing(self):
         box = self.box
@@ -378,9 +385,10 @@ class Steps:
 
     def step_a_reload_keeps_the_flows_and_takes_the_new_collector(self):
         pid, second = self.main_pid(), Collector(PORT + 1)
-        self.reload(settings(inactive="100s").replace("1s\n", "100s\n"))
+        # Idle flows stay in the table for long enough to see the reload.
+        self.reload(settings(active="5s", inactive="5s"))
         waiting = self.cable.send(1000)
-        self.reload(settings(port=PORT + 1))
+        self.reload(settings(active="5s", inactive="5s", port=PORT + 1))
         numbers = self.cable.send(1000)
         second.wait_for([*waiting, *numbers])
         check(self.main_pid() == pid, "was restarted")
@@ -402,7 +410,7 @@ class Steps:
     def step_an_interface_that_went_and_came_back_is_captured_again(self):
         pid = self.main_pid()
         self.cable.pull_out()
-        probe.wait_for("a word about the loss", lambda: self.box.journal().count("tap0") > 1)
+        probe.wait_for("a word about the loss", lambda: "tap0: the interface went" in self.box.journal())
         self.cable.plug_in()
         # Until the probe has found it, packets pass by: these are not counted.
         probe.wait_for("packets are captured", self.found, 20)
@@ -524,7 +532,7 @@ def main():
         make_tree(tree)
     probe.enter_namespace()
     with contextlib.ExitStack() as closing:
-        folder = tempfile.mkdtemp(prefix="chompy-service-")
+        folder = tempfile.mkdtemp(prefix="chompy-package-")
         closing.callback(shutil.rmtree, folder, ignore_errors=True)
         box = Container(tree, folder)
         closing.callback(box.close)
