@@ -53,11 +53,10 @@ SteeringLimits as_deep_as(const FanoutPlan& plan, SteeringLimits limits) noexcep
 }
 
 void set_classic_program(int fd, const FanoutPlan& plan) {
-  const SteeringProgram program = steering_program(as_deep_as(plan, kClassicLimits), link_octets(plan.link));
+  const auto program = steering_program(as_deep_as(plan, kClassicLimits), link_octets(plan.link));
   std::vector<sock_filter> code;
-  code.reserve(program.instructions.size());
-  for (const auto& from : program.instructions)
-    code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
+  code.reserve(program.size());
+  for (const auto& from : program) code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
   const sock_fprog given{static_cast<unsigned short>(code.size()), code.data()};
   if (::setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &given, sizeof given) != 0) refuse(plan, errno);
 }

@@ -46,11 +46,12 @@ struct Fanout {
   [[nodiscard]] std::string text() const;
 };
 
+// By what the packets of a socket that is a member already are shared out; nothing if it is in no group.
+[[nodiscard]] std::optional<Fanout> joined_fanout(int fd);
+
 // Makes the bound packet socket `fd` a member, and calls `let_in` at once when it is one: packets are its own from then
 // on.  Steering tries a loaded program (CAP_BPF), then a classic one.  If the group has one of the two already, that is
 // joined.  Throws StartError if the group is in use with another mode.
 [[nodiscard]] Fanout join_fanout(int fd, const FanoutPlan& plan, const std::function<void()>& let_in);
-// By what the packets of a socket that is a member already are shared out; nothing if it is in no group.
-[[nodiscard]] std::optional<Fanout> joined_fanout(int fd);
 
 }  // namespace whiteowl

@@ -154,6 +154,14 @@ class FlowTable {
       --bucket.passed;
     }
   }
+  // As constructed.  Cheaper than to erase each.
+  void clear() noexcept {
+    buckets_.clear();
+    entries_.clear();
+    cold_.clear();
+    tcp_.clear();
+    size_ = fresh_ = free_count_ = 0;
+  }
 
   [[nodiscard]] bool full() const noexcept { return free_count_ == 0 && fresh_ == capacity_; }
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
