@@ -31,7 +31,9 @@ PORT = 2055
 FOREVER = ("--set", "export.active_timeout=1000000s", "--set", "export.inactive_timeout=1000000s")
 EXTENDED = ("--set", "export.fields=extended", "--set", "decode.tunnels=inner")
 GOFLOW2 = None
-KEY_NAMES = {end + name for end in ("source", "destination") for name in ("IPv4Address", "IPv6Address", "TransportPort")}
+KEY_NAMES = {
+    end + name for end in ("source", "destination") for name in ("IPv4Address", "IPv6Address", "TransportPort")
+}
 KEY_NAMES.add("protocolIdentifier")
 
 
@@ -316,7 +318,10 @@ class Collectors(probe.Case):
             ["nfdump", "-R", self.path("nf"), "-o", "json"], capture_output=True, text=True, check=True
         ).stdout
         got = sorted(
-            (r["in_packets"], r["in_bytes"], r["src_tos"], r["input_snmp"], r["output_snmp"], r["direction"], r["src_vlan"])
+            tuple(
+                r[name]
+                for name in ("in_packets", "in_bytes", "src_tos", "input_snmp", "output_snmp", "direction", "src_vlan")
+            )
             for r in json.loads(shown)
         )
         names = ("packetDeltaCount", "octetDeltaCount", "ipClassOfService", "ingressInterface", "egressInterface")
