@@ -555,12 +555,18 @@ class Verdict:
             set_us <= record["min_rtt_us"] <= record["avg_rtt_us"] <= record["max_rtt_us"],
             f"{set_us} {[record[k] for k in ('min_rtt_us', 'avg_rtt_us', 'max_rtt_us')]}",
         )
-        total = record.get("handshake_total_us", 0)
+        total, answers = record.get("handshake_total_us", 0), record.get("response_count", 0)
         if total:
             # connect() waits for the way back, the tap for the last acknowledgment's way to it.
             most = self.run.load["client"]["connect_us"] + TICK_US + self.vary_us
             limits = sum(self.run.what["delays"].values()), most
             self.holds("f111, by the wire and connect()", limits[0] <= total <= limits[1], f"{total}, {limits}")
+            sum_us = sum(self.run.probe[end]["handshake_rtt_us"] for end in ("client", "server"))
+            self.near("f110 + f110, by f111", sum_us, total, 1)
+        for name, count in (("handshake_rtt_us", 1), ("ts_min_rtt_us", 1), ("response_sum_us", answers)):
+            if record.get(name):
+                least = count * set_us
+                self.holds(f"{side}: {name}, by the wire", record[name] >= least, f"{record[name]}, at least {least}")
 
     def whole_round_trip(self):
         """Each half has its minimum from another segment: where they vary, no whole round trip needs to be as short."""
