@@ -270,7 +270,7 @@ def peer_run(bench, make, rate):
         deadline = time.monotonic() + 10
         while not packet_socket_there() and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(0.5)
+        time.sleep(1.5)  # it has a socket; nobody says when it reads
         run = bench.burst(running, rate, look_s=1.2)  # libpcap hands over after a second at the latest
         run.received = said(running) if said else 0
     if written:
