@@ -50,6 +50,7 @@ _chompy_probe() {
     export.interface_index=
     export.track_tcp_performance=
     export.fields=
+    export.biflow=
     export.enterprise_number=
     export.mtu=
     export.queue_records=
@@ -85,6 +86,7 @@ _chompy_probe() {
     tcp.ts_rtt) words='true false' ;;
     tcp.dedup) words='true false' ;;
     export.track_tcp_performance) words='true false' ;;
+    export.biflow) words='true false' ;;
     export.mtu) words='auto' ;;
     export.max_rate) words='auto' ;;
     log.level) words='debug info warning error' ;;

@@ -147,6 +147,7 @@ Config Settings::finish() const {
   Config config = config_;
   config.ipfix.tcp_fields = config.tcp.track;
   config.tcp.extended = needs_extended_tcp(config.ipfix);
+  config.flow.biflow = config.ipfix.biflow;
   if (!config.collector_ip.empty()) {
     const HostPort first{.host = config.collector_ip, .port = config.exporter.default_port};
     config.exporter.collectors.insert(config.exporter.collectors.begin(), to_text(first));

@@ -78,9 +78,16 @@ struct Meter::Impl {
 
   // ---- deadlines
 
-  [[nodiscard]] Deadline deadline(const FlowDirection& way) const noexcept {
-    const Duration idle = way.seen + settings.inactive_timeout;
-    const Duration active = way.opened + settings.active_timeout;
+  // Of a Biflow both directions share one: idle when both are, and as old as the older record.
+  [[nodiscard]] Deadline deadline(const Flow& flow, const FlowDirection& way) const noexcept {
+    Duration seen = way.seen, opened = way.opened;
+    if (settings.biflow) {
+      seen = last_seen(flow);
+      if (flow.first.packets > 0) opened = std::min(opened, flow.first.opened);
+      if (flow.second.packets > 0) opened = std::min(opened, flow.second.opened);
+    }
+    const Duration idle = seen + settings.inactive_timeout;
+    const Duration active = opened + settings.active_timeout;
     return active <= idle ? Deadline{active, FlowEndReason::active_timeout}
                           : Deadline{idle, FlowEndReason::idle_timeout};
   }
@@ -95,8 +102,8 @@ struct Meter::Impl {
   }
   [[nodiscard]] Duration next_deadline(const Flow& flow) const noexcept {
     Duration next = end_of(flow);
-    if (flow.first.packets > 0) next = std::min(next, deadline(flow.first).at);
-    if (flow.second.packets > 0) next = std::min(next, deadline(flow.second).at);
+    if (flow.first.packets > 0) next = std::min(next, deadline(flow, flow.first).at);
+    if (flow.second.packets > 0) next = std::min(next, deadline(flow, flow.second).at);
     return next;
   }
 
@@ -104,12 +111,14 @@ struct Meter::Impl {
 
   // Until when the record speaks, by the packets' stamps: a timeout cuts what goes on at its deadline, whoever looks
   // when; other reasons end it with its last packet, or where the capture ends.
-  [[nodiscard]] Timestamp cut_of(const FlowDirection& way, FlowEndReason reason) const noexcept {
+  [[nodiscard]] Timestamp cut_of(const FlowDirection& way, FlowEndReason reason, Duration due) const noexcept {
     const bool timeout = reason == FlowEndReason::active_timeout || reason == FlowEndReason::idle_timeout;
-    if (timeout) return way.end + (deadline(way).at - way.seen);
+    if (timeout) return way.end + (due - way.seen);
     return reason == FlowEndReason::forced_end ? way.end + (clock.now() - way.seen) : way.end;
   }
-  void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason) noexcept {
+  // `due`: the deadline that a timeout's record had.
+  void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason, Duration due = {},
+                     bool mate_follows = false) noexcept {
     Flow& flow = table.flow(index);
     FlowDirection& way = flow.way(direction);
     if (way.packets == 0) return;
@@ -135,9 +144,11 @@ struct Meter::Impl {
     record.ingress_interface = interface_index(way.interface);
     record.egress_interface = egress_of(way, flow.way(direction ^ 1U));
     record.end_reason = reason;
+    record.mate_follows = mate_follows;
     record.biflow_direction =
         initiator_of(index) == direction ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
-    if (metered_tcp(flow)) tcp.take(table.tcp(index), direction, cut_of(way, reason), record.tcp, record.tcp_extended);
+    if (metered_tcp(flow))
+      tcp.take(table.tcp(index), direction, cut_of(way, reason, due), record.tcp, record.tcp_extended);
     note_one_way(flow, direction);
     packets_in_table -= way.packets;
     way.packets = 0;
@@ -197,9 +208,12 @@ struct Meter::Impl {
     return flow.initiator;
   }
 
-  void export_both(std::uint32_t index, FlowEndReason reason) noexcept {
-    export_record(index, 0, reason);
-    export_record(index, 1, reason);
+  void export_both(std::uint32_t index, FlowEndReason reason, Duration due = {}) noexcept {
+    const Flow& flow = table.flow(index);
+    const bool pair = settings.biflow && flow.first.packets > 0 && flow.second.packets > 0;
+    const unsigned front = pair ? initiator_of(index) : 0U;
+    export_record(index, front, reason, due, pair);
+    export_record(index, front ^ 1U, reason, due);
   }
   // Exports what is due at `now`; true when the conversation is over, and then nothing of it is left to export.
   bool export_due(std::uint32_t index, Duration now) noexcept {
@@ -208,12 +222,14 @@ struct Meter::Impl {
     for (unsigned direction = 0; direction < 2; ++direction) {
       const FlowDirection& way = flow.way(direction);
       if (way.packets == 0) continue;
-      const Deadline due = deadline(way);
-      if (flow.closed != 0 && end <= due.at) {
-        if (end <= now) export_record(index, direction, FlowEndReason::end_of_flow);
-      } else if (due.at <= now) {
-        export_record(index, direction, due.reason);
-      }
+      const Deadline due = deadline(flow, way);
+      const bool closing = flow.closed != 0 && end <= due.at;
+      if ((closing ? end : due.at) > now) continue;
+      const FlowEndReason reason = closing ? FlowEndReason::end_of_flow : due.reason;
+      if (settings.biflow)
+        export_both(index, reason, due.at);
+      else
+        export_record(index, direction, reason, due.at);
     }
     return end <= now;
   }
@@ -328,10 +344,10 @@ struct Meter::Impl {
     // The other direction's line is fetched only where it can matter: TCP figures of a record of theirs move with our
     // acknowledgments, and a conversation is over only when both are idle.
     const bool may_be_over = flow.closed != 0 || way.seen + settings.inactive_timeout <= now;
-    const bool record_due = way.packets > 0 && deadline(way).at <= now;
-    if (!may_be_over && !record_due && !metered_tcp(flow)) return index;
+    const bool record_due = way.packets > 0 && deadline(flow, way).at <= now;
+    if (!may_be_over && !record_due && !metered_tcp(flow) && !settings.biflow) return index;
     const FlowDirection& other = flow.way(item.direction ^ 1U);
-    if (!may_be_over && !record_due && (other.packets == 0 || deadline(other).at > now)) return index;
+    if (!may_be_over && !record_due && (other.packets == 0 || deadline(flow, other).at > now)) return index;
     if (export_due(index, now)) {
       if (metered_tcp(flow)) table.tcp(index) = TcpConversation{};
       flow.first = {};

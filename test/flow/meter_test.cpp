@@ -233,6 +233,31 @@ TEST_CASE("what the host itself sends is egress and leaves by the interface that
   }
 }
 
+TEST_CASE("of a Biflow both directions are exported together, the initiator's first") {
+  Bench bench;
+  bench.settings.biflow = true;
+  bench.meter = std::make_unique<Meter>(bench.settings, TcpSettings{}, DecodeSettings{}, 1, bench.sink);
+  bench.see(0s, back(kUdp));
+  for (Duration t = 1s; t < 30s; t += 2s) bench.see(t, kUdp);  // the first speaker is silent, the conversation is not
+  bench.see(29'500ms, back(kUdp));
+  CHECK(bench.sink.records.empty());
+  for (Duration t = 31s; t < 62s; t += 2s) bench.see(t, kUdp);
+  REQUIRE(bench.sink.records.size() == 2);
+  bench.see(70s, {.from = 5, .to = 6});
+  bench.meter->flush(FlowEndReason::forced_end);
+  const auto& records = bench.sink.records;
+  REQUIRE(records.size() == 4);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(records[i].end_reason == FlowEndReason::active_timeout);
+    CHECK(records[i].source_port == (i == 0 ? 2000 : 1000));
+    CHECK(records[i].mate_follows == (i == 0));
+  }
+  CHECK(records[0].packets == 2);
+  CHECK((records[0].flow_id ^ records[1].flow_id) == 1);
+  // No answer came after the snapshot: records of one direction alone.
+  for (std::size_t i = 2; i < 4; ++i) CHECK_FALSE(records[i].mate_follows);
+}
+
 TEST_CASE("each direction has a record and timeouts of its own") {
   Bench bench;
   bench.see(0s, kUdp);

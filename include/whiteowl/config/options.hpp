@@ -254,6 +254,10 @@ inline constexpr std::array kOptions = {
         "Fields of a record: standard, extended, or a list of names, one of which may be standard or extended.",
         [](auto& c) -> auto& { return c.ipfix.fields; }),
     option(
+        "export.biflow", "false", any(), Reload::no,
+        "Export both directions of a conversation in one IPFIX record (RFC 5103); JSON and the table keep two.",
+        [](auto& c) -> auto& { return c.ipfix.biflow; }),
+    option(
         "export.enterprise_number", "99999", range(1, 4'294'967'295), Reload::no,
         "Private Enterprise Number of the TCP performance fields.",
         [](auto& c) -> auto& { return c.ipfix.enterprise_number; }),
