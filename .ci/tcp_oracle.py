@@ -216,7 +216,7 @@ def records(probe, path, folder):
     command = [probe, "--read", path, "--output", "json"]
     for setting in ("export.active_timeout", "export.inactive_timeout", "tcp.close_linger"):
         command += ["--set", f"{setting}=1000000s"]
-    command += ["--set", "export.fields=extended"]
+    command += ["--set", "export.fields=extended", "--set", "flow.max_flows=16384"]
     flows = {}
     for line in run(command, folder).stdout.splitlines():
         r = json.loads(line)

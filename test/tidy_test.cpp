@@ -54,6 +54,7 @@ const std::vector<Fence> kFences = {
     {R"(spdlog/.*)", {"src/daemon/", "src/exporter/"}},
     {R"((bpf|linux)/(lib)?bpf.*)", {"src/capture/loaded_program.cpp"}},
     {R"(systemd/.*)", {"src/daemon/"}},
+    {R"(prometheus/.*)", {"src/daemon/metrics.cpp"}},
 };
 
 struct Ban {

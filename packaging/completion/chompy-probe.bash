@@ -19,6 +19,8 @@ _chompy_probe() {
     capture.fanout_group=
     capture.fanout_mode=
     capture.defragment=
+    capture.cpus=
+    capture.timestamps=
     capture.lock_filter=
     decode.tunnels=
     decode.max_tunnel_depth=
@@ -53,6 +55,7 @@ _chompy_probe() {
     export.mtu=
     export.queue_records=
     export.max_rate=
+    metrics.listen=
     log.level=
     log.statistics_interval=
   '
@@ -74,6 +77,7 @@ _chompy_probe() {
     capture.fanout_group) words='auto' ;;
     capture.fanout_mode) words='auto hash steer cpu queue_mapping round_robin' ;;
     capture.defragment) words='true false' ;;
+    capture.timestamps) words='software hardware' ;;
     capture.lock_filter) words='true false' ;;
     decode.tunnels) words='outer inner' ;;
     flow.vlan_key) words='true false' ;;

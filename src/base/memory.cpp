@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstdint>
+#include <cstring>
 #include <new>
 
 namespace whiteowl {
@@ -26,6 +27,11 @@ ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault) : size_{size} {
   if (prefault == Prefault::yes) {
     for (std::size_t at = 0; at < size; at += kPage) *(static_cast<volatile char*>(data_) + at) = 0;
   }
+}
+
+void ZeroedMemory::clear() noexcept {
+  // Locked pages cannot be given back.
+  if (::madvise(data_, size_, MADV_DONTNEED) != 0) std::memset(data_, 0, size_);
 }
 
 ZeroedMemory::~ZeroedMemory() { ::munmap(mapping_, mapped_); }

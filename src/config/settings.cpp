@@ -126,6 +126,7 @@ void Settings::check_relations() const {
   if (interfaces > kMostInterfaces)
     refuse_at("capture.interface",
               "at most " + std::to_string(kMostInterfaces) + " interfaces can be captured on together");
+  if (indexes == 0) refuse_at("export.interface_index", "a number is wanted");
   if (indexes > 1 && interfaces > 0 && indexes != interfaces)
     refuse_at("export.interface_index",
               "there are " + std::to_string(indexes) + " numbers for " + std::to_string(interfaces) +

@@ -15,6 +15,10 @@ namespace {
 // How many entries an eviction looks at: enough to find one that is worth little, few enough for the packet path.
 constexpr std::uint32_t kEvictionLooks = 64;
 
+// How many packets ahead of the one in hand entries are fetched: far enough for a miss, few enough to stay in the
+// nearest cache (a TCP packet fetches eight lines).
+constexpr std::size_t kFetchedAhead = 12;
+
 constexpr std::uint32_t due_units(Duration age) noexcept { return static_cast<std::uint32_t>(age.count() >> 20U); }
 
 // One packet on its way through the stages.
@@ -145,6 +149,7 @@ struct Meter::Impl {
         initiator_of(index) == direction ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
     if (metered_tcp(flow))
       tcp.take(table.tcp(index), direction, cut_of(way, reason, due), record.tcp, record.tcp_extended);
+    note_one_way(flow, direction);
     packets_in_table -= way.packets;
     way.packets = 0;
     way.octets = 0;
@@ -153,6 +158,18 @@ struct Meter::Impl {
     sink.put(record);
   }
 
+  // Who sends data or acknowledgments on and on was answered.  A handshake repeated in vain, a scan and a reset are not
+  // enough: what answers a forged address is one-way by nature.
+  void note_one_way(Flow& flow, unsigned direction) noexcept {
+    constexpr std::uint64_t kOnAndOn = 4;  // packets in one record
+    const FlowDirection& way = flow.way(direction);
+    if (flow.key.protocol() != ip_protocol::kTcp || flow.one_way != 0 || flow.way(direction ^ 1U).ever != 0) return;
+    const unsigned flags = way.tcp_flags;
+    const bool goes_on = (flags & tcp_flag::kSyn) == 0 || (flags & (tcp_flag::kPsh | tcp_flag::kFin)) != 0;
+    if (way.packets < kOnAndOn || (flags & tcp_flag::kAck) == 0 || (flags & tcp_flag::kRst) != 0 || !goes_on) return;
+    flow.one_way = 1;
+    counters.conversations_one_way.add();
+  }
   static void fill_identity(FlowRecord& record, const Flow& flow, unsigned direction) noexcept {
     const FlowKey& key = flow.key;
     const auto* low = reinterpret_cast<const std::uint8_t*>(key.low);
@@ -314,6 +331,7 @@ struct Meter::Impl {
     flow.initiator = static_cast<std::uint8_t>(item.direction);
     flow.told = 0;
     flow.closed = 0;
+    flow.one_way = 0;
     flow.fins = 0;
     if (metered_tcp(flow)) table.tcp(index).cold = index + 1;  // the meter's arena has a place for each entry, or none
   }
@@ -444,20 +462,23 @@ struct Meter::Impl {
     }
     return seen;
   }
-  void fetch_all(std::size_t seen) noexcept {
+  void fetch(Work& item) noexcept {
+    // Kept because a function that does nothing but fetch is left out by the compiler, and to be tried first.
+    item.candidate = table.candidate(item.hash);
+    if (item.candidate == FlowTable::kNone) return;
+    Flow& flow = table.flow(item.candidate);
+    __builtin_prefetch(&flow, 1);
+    __builtin_prefetch(&flow.way(item.direction), 1);
+    if (item.packet.protocol != ip_protocol::kTcp || !tcp_settings.track) return;
+    __builtin_prefetch(&flow.way(item.direction ^ 1U), 1);
+    const auto* conversation = reinterpret_cast<const std::byte*>(&table.tcp(item.candidate));
+    for (std::size_t line = 0; line < sizeof(TcpConversation); line += 64) __builtin_prefetch(conversation + line, 1);
+  }
+  void update_all(std::size_t seen) noexcept {
+    std::size_t fetched = 0;
     for (std::size_t i = 0; i < seen; ++i) {
-      Work& item = work[i];
-      const std::uint32_t index = table.candidate(item.hash);
-      // Kept also because a function that does nothing but fetch is left out by the compiler.
-      item.candidate = index;
-      if (index == FlowTable::kNone) continue;
-      Flow& flow = table.flow(index);
-      __builtin_prefetch(&flow, 1);
-      __builtin_prefetch(&flow.way(item.direction), 1);
-      if (item.packet.protocol != ip_protocol::kTcp || !tcp_settings.track) continue;
-      __builtin_prefetch(&flow.way(item.direction ^ 1U), 1);
-      const auto* conversation = reinterpret_cast<const std::byte*>(&table.tcp(index));
-      for (std::size_t line = 0; line < sizeof(TcpConversation); line += 64) __builtin_prefetch(conversation + line, 1);
+      while (fetched < std::min(seen, i + kFetchedAhead)) fetch(work[fetched++]);
+      update(work[i]);
     }
   }
 };
@@ -471,8 +492,7 @@ Meter::~Meter() = default;
 void Meter::observe(const FrameBatch& batch) noexcept {
   Impl& self = *impl_;
   const std::size_t seen = self.decode_all(batch);
-  self.fetch_all(seen);
-  for (std::size_t i = 0; i < seen; ++i) self.update(self.work[i]);
+  self.update_all(seen);
   if (batch.has_watermark) self.clock.advance(batch.watermark);
   self.advance(self.clock.now());
   self.publish();
@@ -486,8 +506,11 @@ void Meter::flush(FlowEndReason reason) noexcept {
     if (flow.in_use == 0) continue;
     if (!self.export_due(index, self.clock.now()))
       self.export_both(index, flow.closed != 0 ? FlowEndReason::end_of_flow : reason);
-    self.remove(index);
   }
+  self.table.clear();
+  self.wheel.clear();
+  self.closed.clear();
+  self.half_open.clear();
   self.publish();
 }
 

@@ -411,3 +411,30 @@ TEST_CASE("what was reserved is what the tables hold") {
   CHECK(per_flow > 192 + 32 + 288);
   CHECK(per_flow < 700);
 }
+
+TEST_CASE("a TCP conversation that goes on in one direction alone is counted once, what is one-way by nature is not") {
+  Bench bench;
+  constexpr std::uint8_t kSyn = 2, kRst = 4, kPsh = 8, kAck = 16;
+  Duration now{};
+  const auto see = [&](const Says& says) { bench.see(now += 1ms, says); };
+  const auto one_way = [&] { return bench.meter->counters().conversations_one_way.get(); };
+  for (int i = 0; i < 6; ++i) {
+    see(tcp(3, kSyn, 1, 0));             // in vain
+    see(server(4, kSyn | kAck, 1, 2));   // to an address that somebody forged
+    see(tcp(5, kRst | kAck, 1, 2));      // the forged address defends itself
+    if (i < 3) see(tcp(6, kAck, 1, 2));  // a scan
+    see(tcp(7, kPsh | kAck, 1, 2));      // answered, as it should be
+    see(server(7, kAck, 2, 1));
+  }
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 0);
+  // A handshake of which the answer was not seen, then data: for more than two active timeouts.
+  see(tcp(8, kSyn, 1, 0));
+  for (std::uint32_t i = 0; i < 40; ++i) bench.see(now += 4s, tcp(8, kPsh | kAck, 2 + i, 100));
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 1);
+  // One who only acknowledges.
+  for (std::uint32_t i = 0; i < 5; ++i) see(server(9, kAck, 2, 100 + i));
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 2);
+}

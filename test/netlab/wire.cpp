@@ -12,7 +12,7 @@
 //   drop_syn, drop_fin      the first so many segments with this flag
 //   reorder, hold_us        percent of segments with payload that wait hold_us more and may be overtaken
 //   duplicate               percent of segments with payload that go out twice
-//   dark_from_us, dark_us   nothing passes for dark_us, from dark_from_us after the first payload on this leg
+//   dark_after, dark_us     nothing passes for dark_us, from the so-manieth segment with payload on
 //   rate_kbps, queue        a bottleneck with room for so many frames
 //   first_only              what goes by percent or number spares segments that were sent before
 //
@@ -180,9 +180,9 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 }
 
 LegSettings read_leg(std::string_view text) {
-  static const std::set<std::string_view> names = {"delay_us",     "jitter_us", "loss",      "data_loss", "ack_loss",
-                                                   "drop_syn",     "drop_fin",  "reorder",   "hold_us",   "duplicate",
-                                                   "dark_from_us", "dark_us",   "rate_kbps", "queue",     "first_only"};
+  static const std::set<std::string_view> names = {"delay_us",   "jitter_us", "loss",      "data_loss", "ack_loss",
+                                                   "drop_syn",   "drop_fin",  "reorder",   "hold_us",   "duplicate",
+                                                   "dark_after", "dark_us",   "rate_kbps", "queue",     "first_only"};
   LegSettings settings;
   for (const auto item : split(text, ',')) {
     const auto equals = item.find('=');
@@ -204,7 +204,10 @@ enum class Fate { pass, lose, hold, twice };
 
 class Leg {
  public:
-  void set(LegSettings settings) { settings_ = std::move(settings); }
+  void set(LegSettings settings) {
+    settings_ = std::move(settings);
+    dark_after_ = static_cast<std::uint64_t>(settings_.get("dark_after"));
+  }
   void seed(std::uint64_t seed) {
     random_.seed(seed);
     jitter_.seed(seed + 1'000'000);
@@ -215,12 +218,8 @@ class Leg {
     const double lose = percent_(random_), late = percent_(random_), twice = percent_(random_);
     if (!frame.segment) return Fate::pass;
     const Segment& segment = *frame.segment;
-    if (segment.payload > 0) {
-      if (data_++ == 0) first_data_ = now;
-    }
-    const bool dark = data_ > 0 && settings_.get("dark_us") > 0 &&
-                      now >= first_data_ + settings_.time("dark_from_us") &&
-                      now < first_data_ + settings_.time("dark_from_us") + settings_.time("dark_us");
+    if (segment.payload > 0 && ++data_ == dark_after_) dark_until_ = now + settings_.time("dark_us");
+    const bool dark = dark_until_ && now < *dark_until_;
     if (dark || flag_lost(segment)) return Fate::lose;
     if (frame.sent_before && settings_.get("first_only") > 0) return Fate::pass;
     double chance = settings_.get("loss");
@@ -263,9 +262,10 @@ class Leg {
   LegSettings settings_;
   std::mt19937_64 random_, jitter_;
   std::uniform_real_distribution<double> percent_{0, 100};
-  std::uint64_t data_ = 0, waiting_ = 0;
+  std::uint64_t data_ = 0, dark_after_ = 0, waiting_ = 0;
   unsigned syns_lost_ = 0, fins_lost_ = 0;
-  Time first_data_, free_at_, last_;
+  std::optional<Time> dark_until_;
+  Time free_at_, last_;
 };
 
 // ---- what is known of one direction

@@ -20,6 +20,7 @@ class ZeroedMemory {
   ZeroedMemory(const ZeroedMemory&) = delete;
   ZeroedMemory& operator=(const ZeroedMemory&) = delete;
   ~ZeroedMemory();
+  void clear() noexcept;  // zero again; gives the pages back to the kernel
   [[nodiscard]] void* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -41,6 +42,7 @@ class ZeroedArray {
     return static_cast<const T*>(memory_.data())[index];
   }
   [[nodiscard]] T* data() const noexcept { return static_cast<T*>(memory_.data()); }
+  void clear() noexcept { memory_.clear(); }
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] std::size_t octets() const noexcept { return memory_.size(); }
 

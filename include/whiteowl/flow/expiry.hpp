@@ -63,6 +63,7 @@ class ExpiryWheel {
       *end = at;
     }
   }
+  void clear() noexcept { heads_.clear(); }
   [[nodiscard]] std::size_t memory_octets() const noexcept { return heads_.octets(); }
 
  private:
@@ -94,6 +95,7 @@ class IndexQueue {
     return head_ == tail_ ? nullptr : &items_[head_ & (items_.size() - 1)];
   }
   void pop() noexcept { ++head_; }
+  void clear() noexcept { head_ = tail_; }
   [[nodiscard]] std::size_t memory_octets() const noexcept { return items_.octets(); }
 
  private:

@@ -64,6 +64,7 @@ struct alignas(64) Flow {
   std::uint8_t closed;        // both FINs acknowledged, or reset
   std::uint8_t initiator;     // direction of the first packet, or of the one who was told to have begun
   std::uint8_t told;          // a record has said who began: that is not said otherwise later
+  std::uint8_t one_way;       // counted as a conversation whose other direction is missing
   std::uint8_t fins;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
   alignas(64) FlowDirection first;
   alignas(64) FlowDirection second;
@@ -152,6 +153,14 @@ class FlowTable {
       assert(bucket.passed > 0);
       --bucket.passed;
     }
+  }
+  // As constructed.  Cheaper than to erase each.
+  void clear() noexcept {
+    buckets_.clear();
+    entries_.clear();
+    cold_.clear();
+    tcp_.clear();
+    size_ = fresh_ = free_count_ = 0;
   }
 
   [[nodiscard]] bool full() const noexcept { return free_count_ == 0 && fresh_ == capacity_; }
