@@ -473,6 +473,7 @@ struct Meter::Impl {
     __builtin_prefetch(&flow.way(item.direction ^ 1U), 1);
     const auto* conversation = reinterpret_cast<const std::byte*>(&table.tcp(item.candidate));
     for (std::size_t line = 0; line < sizeof(TcpConversation); line += 64) __builtin_prefetch(conversation + line, 1);
+    tcp.prefetch(item.candidate + 1);
   }
   void update_all(std::size_t seen) noexcept {
     std::size_t fetched = 0;

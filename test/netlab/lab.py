@@ -98,6 +98,7 @@ SCENARIOS = {
     "keepalive": scenario(steps=(("keepalive", 1), ("idle", 3.6))),
     "outage": scenario(steps=BIG, tap_server={"dark_after": 300, "dark_us": 1_300_000}),
     "outage_before": scenario(steps=BIG, client_tap={"dark_after": 300, "dark_us": 1_300_000}),
+    "ecn": scenario(steps=BIG, client_tap={"mark": 1}, server_tap={"mark": 2}, sysctl={"tcp_ecn": 1}),
     "bottleneck": scenario(steps=BIG, tap_server={"rate_kbps": 20_000, "queue": 40}),
     "bottleneck_bbr": scenario(
         steps=BIG, tap_server={"rate_kbps": 20_000, "queue": 30}, sysctl={"tcp_congestion_control": "bbr"}
@@ -143,6 +144,7 @@ CI = (
     "request_response",
     "zero_window",
     "outage",
+    "ecn",
     "heavy",
     "fast_lan",
     "v6_loss",
@@ -362,13 +364,26 @@ class Run:
 
 
 def count_by_tshark(capture, folder):
-    """Frames that tshark takes for sent again or out of order, by host."""
-    command = ["tshark", "-r", capture, "-o", "tcp.relative_sequence_numbers:false", "-Y"]
-    command += ["tcp.analysis.retransmission or tcp.analysis.out_of_order", "-T", "fields", "-e", "tcp.dstport"]
+    """By host: frames sent again or out of order, with ECE or CWR outside the SYN; windows as sent and as meant."""
+    command = ["tshark", "-r", capture, "-Y", "tcp", "-T", "fields", "-E", "occurrence=f"]
+    for field in "dstport flags window_size_value window_size analysis.retransmission analysis.out_of_order".split():
+        command += ["-e", "tcp." + field]
     settings = {**os.environ, "WIRESHARK_CONFIG_DIR": folder}
-    ports = subprocess.run(command, check=True, capture_output=True, text=True, env=settings).stdout.split()
-    to_server = sum(port == str(PORT) for port in ports)
-    return {"client": to_server, "server": len(ports) - to_server}
+    counts = {side: {"again": 0, "ece": 0, "cwr": 0, "raw": [], "scaled": []} for side in ("client", "server")}
+    for line in subprocess.run(command, check=True, capture_output=True, text=True, env=settings).stdout.splitlines():
+        port, flags, raw, scaled, *marks = line.split("\t")
+        flags, count = int(flags, 0), counts["client" if port == str(PORT) else "server"]
+        count["again"] += any(marks)
+        count["ece"] += flags & 0x42 == 0x40
+        count["cwr"] += flags & 0x82 == 0x80
+        if not flags & 0x04:
+            count["raw"].append(int(raw))
+        if not flags & 0x06:
+            count["scaled"].append(int(scaled))
+    for count in counts.values():
+        for kind in ("raw", "scaled"):
+            count[kind] = [min(count[kind]), max(count[kind])]
+    return counts
 
 
 # ---- what must hold
@@ -380,6 +395,7 @@ class Verdict:
     def __init__(self, run):
         self.run, self.wrong, self.count = run, [], 0
         self.extended = "out_of_order_count" in run.probe["client"]
+        self.strict = any("strict" in setting for setting in run.what["sets"])
         self.timestamps = run.what["sysctl"].get("tcp_timestamps", 1) == 1
         self.vary_us = sum(settings.get("jitter_us", 0) for settings in run.what["legs"].values())
         self.equal("packets that the probe lost", run.counters["packets_dropped"], 0)
@@ -412,14 +428,13 @@ class Verdict:
 
     def repeats(self, side):
         record, wire, kernel = self.run.probe[side], self.run.wire[side], self.run.kernel[side]
-        strict = any("strict" in setting for setting in self.run.what["sets"])
         again, overtaken = wire["tap_again_below"], wire["tap_overtaken"]
         f4 = record["retransmit_count"]
-        if not strict:
+        if not self.strict:
             self.equal(f"{side}: f4, by the wire", f4, again + overtaken)
-        if self.extended or strict:
+        if self.extended or self.strict:
             f118 = record.get("out_of_order_count", 0)
-            repeats = f4 if strict else f4 - f118
+            repeats = f4 if self.strict else f4 - f118
             # A repeat that was itself overtaken is both.  One that comes in the same tick as the segment that opened
             # its gap (new data and a repeat, sent together after a timeout) cannot be told from an overtaken one.
             margin = wire["tap_again_late"] + wire["tap_again_young"]
@@ -430,9 +445,9 @@ class Verdict:
                 self.near(f"{side}: repeats, by the kernel", repeats, kernel["TcpRetransSegs"], margin)
             if self.extended:
                 self.near(f"{side}: f118, by the wire", f118, overtaken, margin)
-        if self.run.tshark and not strict and wire["tap_copies"] == 0:
+        if self.run.tshark and not self.strict and wire["tap_copies"] == 0:
             # An acknowledgment's own number tells tshark of data that never passed; field 4 goes by data alone.
-            more = self.run.tshark[side] - f4
+            more = self.run.tshark[side]["again"] - f4
             good = 0 <= more <= wire["tap_again_above"]
             self.holds(f"{side}: f4, by tshark", good, f"{f4}, tshark {more} more")
 
@@ -447,6 +462,9 @@ class Verdict:
         self.equal(f"{side}: f119, copies by the wire", record["duplicate_packet_count"], wire["tap_copies"])
         self.equal(f"{side}: f122, Linux probes without an octet", record["keepalive_count"], 0)
         self.equal(f"{side}: f128, by the MTU", record["tcp_mss"], 1440 if self.run.what["v6"] else 1460)
+        self.congestion(side, other)
+        if self.run.tshark:
+            self.windows(side)
         if self.unseen(side) == 0:
             # A tail-loss probe is a timer's as well; with one segment outstanding it waits as long as a timeout.
             low = timeouts(side, kernel)
@@ -470,6 +488,25 @@ class Verdict:
         if side == "client":
             self.equal("f132, by the load", record["response_count"], load["client"]["asked"])
             self.stalls(peer, self.run.kernel[other]["TcpExtTCPToZeroWindowAdv"])
+
+    def congestion(self, side, other):
+        record, wire = self.run.probe[side], self.run.wire[side]
+        self.equal(f"{side}: f129, by the wire", record["ecn_ce_count"], wire["tap_marked"])
+        if wire["lost_after"] == 0 and not any("mark" in leg for leg in self.after(side)):
+            self.equal(f"{side}: f129, by the kernel", wire["tap_marked"], self.run.kernel[other]["IpExtInCEPkts"])
+        if self.run.tshark and wire["tap_copies"] == 0:
+            self.equal(f"{side}: f130, by tshark", record["ecn_ece_count"], self.run.tshark[side]["ece"])
+            self.equal(f"{side}: f131, by tshark", record["ecn_cwr_count"], self.run.tshark[side]["cwr"])
+
+    def windows(self, side):
+        record = self.run.probe[side]
+        for fields, kind in (("f5, f6", "raw"), ("f126, f127", "scaled")):
+            suffix = "_tcp_window" if kind == "raw" else "_scaled_window"
+            got = [record["min" + suffix], record["max" + suffix]]
+            self.equal(f"{side}: {fields}, by tshark", got, self.run.tshark[side][kind])
+
+    def after(self, side):
+        return [self.run.what["legs"].get("tap-server" if side == "client" else "tap-client", {})]
 
     def stalls(self, record, zeroes):
         stall_us = sum(step[2] for step in self.run.what["steps"] if step[0] == "bulk") * 1_000_000
@@ -516,7 +553,8 @@ def timeouts(side, kernel):
 def injected(run):
     """In words, what the wire did to the TCP segments."""
     total = {key: sum(run.wire[side][key] for side in run.wire) for key in run.wire["client"]}
-    parts = [("lost before", "lost_before"), ("lost after", "lost_after"), ("held", "held"), ("doubled", "doubled")]
+    parts = [("lost before", "lost_before"), ("lost after", "lost_after"), ("held", "held")]
+    parts += [("doubled", "doubled"), ("marked at the tap", "tap_marked")]
     return ", ".join(f"{total[key]} {word}" for word, key in parts if total[key]) or "-"
 
 
@@ -551,7 +589,8 @@ def row(run, verdict):
     kernel_fast = both(lambda side: run.kernel[side]["TcpExtTCPFastRetrans"])
     kernel_timeouts = both(lambda side: timeouts(side, run.kernel[side]))
     def repeats(side):
-        return run.probe[side]["retransmit_count"] - run.probe[side]["out_of_order_count"]
+        f4, f118 = (run.probe[side][name] for name in ("retransmit_count", "out_of_order_count"))
+        return f4 if verdict.strict else f4 - f118
 
     return (
         run.name,
@@ -561,7 +600,7 @@ def row(run, verdict):
         both(lambda side: run.probe[side]["retransmit_count"]),
         field("out_of_order_count"),
         both(repeats) if verdict.extended else "-",
-        both(lambda side: run.tshark[side]) if run.tshark else "-",
+        both(lambda side: run.tshark[side]["again"]) if run.tshark else "-",
         f"{field('retransmit_fast_count')}, {kernel_fast}",
         f"{field('retransmit_timeout_count')}, {kernel_timeouts}",
         f"{sum(run.probe[side]['min_rtt_us'] for side in sides) / 1000:.2f}",
