@@ -146,6 +146,12 @@ bool TcpMeter::needs_cold(const TcpSettings& settings) noexcept {
   return settings.extended || settings.retransmit_mode == RetransmitMode::strict;
 }
 
+// A SYN is remembered under its sender's key, and its SYN-ACK asks for it under its peer's.
+void TcpMeter::fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const noexcept {
+  const SynKeys keys = impl_->keys(packet, tuple_hash);
+  impl_->syn_cache.fetch((packet.tcp->flags() & tcp_flag::kAck) != 0 ? keys.peer : keys.sender);
+}
+
 TcpVerdict TcpMeter::observe(TcpConversation& conversation, unsigned direction, const Packet& packet,
                              std::uint64_t tuple_hash) noexcept {
   Impl& impl = *impl_;
