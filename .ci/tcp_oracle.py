@@ -4,7 +4,7 @@
 
 tcp_oracle.py PROBE TOOL DIR KNOWN [CAPTURE...]
 DIR holds corpus/ and tcp-vectors/lab_*.pcap; TOOL is tcp_vectors_tool; KNOWN says what differs and why, one a line:
-    capture <tab> check <tab> what (frames or flow, or * for all) <tab> cause
+    capture <tab> check <tab> which (frames, or "N times") <tab> cause
 Checks:
     frames     the frames that field 4 counts == those that tshark takes for sent again or out of order
     probe      field 4 of the probe's records == the number of these frames of the flow
@@ -14,7 +14,7 @@ Checks:
     rtt_avg    field 3 is tcptrace's average within 5 %; within 10 % for less than 30 samples
 A frame that repeats another one octet for octet, with its IP identification, within the time that makes it a captured
 copy (100 ms; 100 us without an identification) is no difference: field 4 leaves copies out, tshark does not know them.
-Every difference that KNOWN does not explain is an error, and so is a line of KNOWN that explains nothing.
+Every difference that KNOWN does not explain is an error, and so is a line of KNOWN that explains more or fewer.
 """
 
 import collections
@@ -216,7 +216,7 @@ def records(probe, path, folder):
     command = [probe, "--read", path, "--output", "json"]
     for setting in ("export.active_timeout", "export.inactive_timeout", "tcp.close_linger"):
         command += ["--set", f"{setting}=1000000s"]
-    command += ["--set", "export.fields=extended"]
+    command += ["--set", "export.fields=extended", "--set", "flow.max_flows=16384"]
     flows = {}
     for line in run(command, folder).stdout.splitlines():
         r = json.loads(line)
@@ -234,12 +234,12 @@ def records(probe, path, folder):
 class Comparison:
     def __init__(self, capture, known):
         self.capture, self.known = capture, known
-        self.differences, self.used, self.counts = [], set(), collections.Counter()
+        self.differences, self.used, self.counts = [], collections.Counter(), collections.Counter()
 
     def known_as(self, check, what):
         for line, (capture, a_check, places, _) in enumerate(self.known):
-            if capture == self.capture and a_check == check and (places == "*" or what in places.split(",")):
-                self.used.add(line)
+            if capture == self.capture and a_check == check and (" times" in places or what in places.split(",")):
+                self.used[line] += 1
                 return True
         return False
 
@@ -351,15 +351,17 @@ def main():
     with concurrent.futures.ProcessPoolExecutor() as pool:
         results = list(pool.map(compare, tasks))
     total = sum((c.counts for c in results), collections.Counter())
-    used = set().union(*(c.used for c in results))
+    used = sum((c.used for c in results), collections.Counter())
     differences = [one for c in results for one in c.differences]
     for name in sorted(total):
         print(f"{name:50} {total[name]}")
     print("\n".join(differences))
     if not only:
-        for line in sorted(set(range(len(known))) - used):
-            differences.append(line)
-            print("explains nothing:", *known[line])
+        for line, (*_, places, _) in enumerate(known):
+            expected = int(places.split()[0]) if " times" in places else len(places.split(","))
+            if used[line] != expected:
+                differences.append(line)
+                print(f"explains {used[line]} differences:", *known[line])
     print(f"{len(paths)} captures, {len(differences)} differences without a cause")
     sys.exit(1 if differences or not total["frames"] else 0)
 

@@ -31,8 +31,8 @@ PORT = 2055
 FOREVER = ("--set", "export.active_timeout=1000000s", "--set", "export.inactive_timeout=1000000s")
 EXTENDED = ("--set", "export.fields=extended", "--set", "decode.tunnels=inner")
 GOFLOW2 = None
-KEY_NAMES = {end + name for end in ("source", "destination") for name in ("IPv4Address", "IPv6Address", "TransportPort")}
-KEY_NAMES.add("protocolIdentifier")
+KEY_NAMES = {"protocolIdentifier"}
+KEY_NAMES |= {e + n for e in ("source", "destination") for n in ("IPv4Address", "IPv6Address", "TransportPort")}
 
 
 def milliseconds(text):
@@ -300,6 +300,48 @@ class Collectors(probe.Case):
         text = subprocess.run(decode, capture_output=True, text=True, check=True).stdout
         self.assertNotRegex(text, r"(?i)malformed|unexpected flow sequence|no template found")
 
+    def test_biflows(self):
+        """The two records of a conversation that JSON has, in one record; ICMP and who got no answer by themselves."""
+        records, file = self.extended(), self.path("out.ipfix")
+        more = ("--output", "none", "--set", "export.biflow=true", *FOREVER, *EXTENDED)
+        result = self.run_probe("--read", self.capture, "--write-ipfix", file, *more)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(ipfix.read_file(file).messages > 1, True)  # raises on every breach of RFC 7011
+        shown = subprocess.run(
+            ["ipfixDump", "--in", file, "--rfc5610", "--data"], capture_output=True, text=True, check=True
+        ).stdout
+        left = dict(records)
+        for block in shown.split("--- data record")[1:]:
+            fields = re.findall(r"^\s+\((\d+)(?:/(\d+))?\)(?: \(S\))?\s*(\S+) : (.*)$", block, re.M)
+            one = {name: value.strip() for _, _, name, value in fields}
+            if "sourceTransportPort" not in one:
+                continue
+            for name in ("sourceIPv6Address", "destinationIPv6Address"):
+                if name in one:
+                    one[name] = str(ipaddress.ip_address(re.sub(r"\b0+(?=[0-9a-f])", "", one[name])))
+            for name in KEY_NAMES & set(one):
+                one[name] = int(one[name]) if one[name].isdigit() else one[name]
+            key = ipfix.key(one)
+            front, mate = left.pop(key), (key[1], key[0], key[3], key[2], key[4])
+            self.assertEqual(one["packetDeltaCount"], str(front["packetDeltaCount"]), key)
+            paired = key[4] in (6, 17) and mate in records
+            self.assertEqual("reversePacketDeltaCount" in one, paired, key)
+            if not paired:
+                continue
+            self.assertEqual((one["biflowDirection"], front["biflowDirection"]), ("1", 1), key)
+            back = left.pop(mate)
+            names = [n for _, _, n, _ in fields if n.startswith("reverse")]
+            self.assertEqual(len(names), 48 if key[4] == 6 else 8, names)
+            for name in names:
+                # IANA's in RFC 5103's way, reverseOctetDeltaCount; ours with an underscore.
+                plain = name.removeprefix("reverse_" if "_" in name else "reverse")
+                plain = plain if "_" in name else plain[0].lower() + plain[1:]
+                if plain in ("flowStartMilliseconds", "flowEndMilliseconds"):
+                    self.assertEqual(milliseconds(one[name]), back[plain], key)
+                elif plain in back:
+                    self.assertEqual(one[name], str(back[plain]), (key, name))
+        self.assertEqual(left, {})
+
     def test_nfdump_extended(self):
         records = self.extended()
         os.mkdir(self.path("nf"))
@@ -316,7 +358,7 @@ class Collectors(probe.Case):
             ["nfdump", "-R", self.path("nf"), "-o", "json"], capture_output=True, text=True, check=True
         ).stdout
         got = sorted(
-            (r["in_packets"], r["in_bytes"], r["src_tos"], r["input_snmp"], r["output_snmp"], r["direction"], r["src_vlan"])
+            tuple(r[name] for name in "in_packets in_bytes src_tos input_snmp output_snmp direction src_vlan".split())
             for r in json.loads(shown)
         )
         names = ("packetDeltaCount", "octetDeltaCount", "ipClassOfService", "ingressInterface", "egressInterface")

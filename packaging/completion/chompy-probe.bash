@@ -19,6 +19,8 @@ _chompy_probe() {
     capture.fanout_group=
     capture.fanout_mode=
     capture.defragment=
+    capture.cpus=
+    capture.timestamps=
     capture.lock_filter=
     decode.tunnels=
     decode.max_tunnel_depth=
@@ -48,10 +50,12 @@ _chompy_probe() {
     export.interface_index=
     export.track_tcp_performance=
     export.fields=
+    export.biflow=
     export.enterprise_number=
     export.mtu=
     export.queue_records=
     export.max_rate=
+    metrics.listen=
     log.level=
     log.statistics_interval=
   '
@@ -73,6 +77,7 @@ _chompy_probe() {
     capture.fanout_group) words='auto' ;;
     capture.fanout_mode) words='auto hash steer cpu queue_mapping round_robin' ;;
     capture.defragment) words='true false' ;;
+    capture.timestamps) words='software hardware' ;;
     capture.lock_filter) words='true false' ;;
     decode.tunnels) words='outer inner' ;;
     flow.vlan_key) words='true false' ;;
@@ -81,6 +86,7 @@ _chompy_probe() {
     tcp.ts_rtt) words='true false' ;;
     tcp.dedup) words='true false' ;;
     export.track_tcp_performance) words='true false' ;;
+    export.biflow) words='true false' ;;
     export.mtu) words='auto' ;;
     export.max_rate) words='auto' ;;
     log.level) words='debug info warning error' ;;

@@ -53,11 +53,10 @@ SteeringLimits as_deep_as(const FanoutPlan& plan, SteeringLimits limits) noexcep
 }
 
 void set_classic_program(int fd, const FanoutPlan& plan) {
-  const SteeringProgram program = steering_program(as_deep_as(plan, kClassicLimits), link_octets(plan.link));
+  const auto program = steering_program(as_deep_as(plan, kClassicLimits), link_octets(plan.link));
   std::vector<sock_filter> code;
-  code.reserve(program.instructions.size());
-  for (const auto& from : program.instructions)
-    code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
+  code.reserve(program.size());
+  for (const auto& from : program) code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
   const sock_fprog given{static_cast<unsigned short>(code.size()), code.data()};
   if (::setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &given, sizeof given) != 0) refuse(plan, errno);
 }
@@ -128,6 +127,26 @@ Fanout join_fanout(int fd, const FanoutPlan& plan, const std::function<void()>& 
       break;
   }
   return join_plain(fd, plan, let_in, PACKET_FANOUT_HASH, Fanout::By::hash);
+}
+
+std::optional<Fanout> joined_fanout(int fd) {
+  std::uint32_t group = 0;
+  socklen_t size = sizeof group;
+  if (::getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, &size) != 0 || group == 0) return std::nullopt;
+  switch (group >> 16U & 0xFFU) {
+    case PACKET_FANOUT_CPU:
+      return Fanout{Fanout::By::cpu, ""};
+    case PACKET_FANOUT_QM:
+      return Fanout{Fanout::By::queue_mapping, ""};
+    case PACKET_FANOUT_LB:
+      return Fanout{Fanout::By::round_robin, ""};
+    case PACKET_FANOUT_CBPF:
+      return Fanout{Fanout::By::classic_program, ""};
+    case PACKET_FANOUT_EBPF:
+      return Fanout{Fanout::By::loaded_program, ""};
+    default:
+      return Fanout{Fanout::By::hash, ""};
+  }
 }
 
 }  // namespace whiteowl

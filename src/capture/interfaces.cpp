@@ -92,6 +92,7 @@ InterfaceInfo describe(int fd, const std::string& name, unsigned flags) {
   info.rx_queues = rx_queues(name);
   info.driver = driver(fd, name);
   info.offloads = features(fd, name);
+  info.strips_vlan_tags = ethtool_flag(fd, name, ETHTOOL_GFLAGS, ETH_FLAG_RXVLAN);
   ifreq request = request_for(name);
   if (::ioctl(fd, SIOCGIFMTU, &request) == 0) info.mtu = static_cast<std::uint32_t>(request.ifr_mtu);
   request = request_for(name);
@@ -122,6 +123,7 @@ Row row_of(const InterfaceInfo& i) {
   std::vector<std::string> offloads;
   if (i.offloads.gro) offloads.emplace_back("gro");
   if (i.offloads.lro) offloads.emplace_back("lro");
+  if (i.strips_vlan_tags) offloads.emplace_back("vlan");
   const char* state = !i.up ? "down" : i.running ? "up" : "no carrier";
   return {i.name,
           state,
@@ -159,7 +161,7 @@ std::vector<InterfaceInfo> list_interfaces() {
 }
 
 std::string interface_table(std::span<const InterfaceInfo> interfaces) {
-  std::vector<Row> rows{{"NAME", "STATE", "SPEED", "DRIVER", "RXQ", "MTU", "MAC", "MERGES", "ADDRESSES"}};
+  std::vector<Row> rows{{"NAME", "STATE", "SPEED", "DRIVER", "RXQ", "MTU", "MAC", "OFFLOADS", "ADDRESSES"}};
   for (const auto& interface : interfaces) rows.push_back(row_of(interface));
   std::array<std::size_t, kColumns> width{};
   for (const auto& row : rows) {

@@ -89,7 +89,7 @@ class Heir {
       : settings_{settings},
         workers_{workers},
         octets_{ring_geometry(settings, workers).octets()},
-        in_group_{workers > 1 || settings.fanout_group != 0},
+        in_group_{workers > 1 || settings.fanout_group != 0 || settings.defragment},
         filter_{compile_filter(settings, settings.bpf_filter)} {}
 
   // Why these sockets cannot go on as the rings of the interface; empty if they can.
@@ -145,8 +145,9 @@ std::string ring_name(const CaptureSettings& settings, std::uint32_t worker, std
   const auto digit = [](bool on) { return on ? '1' : '0'; };
   return "ring1-" + std::to_string(interface) + '-' + std::to_string(worker) + "-of-" + std::to_string(workers) + '-' +
          std::to_string(geometry.block_octets) + 'x' + std::to_string(geometry.blocks) + "-p" +
-         digit(settings.promiscuous) + 'l' + digit(settings.lock_filter) + 'm' +
-         std::to_string(static_cast<int>(settings.fanout_mode));
+         digit(settings.promiscuous) + 'l' + digit(settings.lock_filter) + 'd' + digit(settings.defragment) + 'h' +
+         digit(settings.timestamps == TimeStamps::hardware) + 'm' +
+         std::to_string(static_cast<int>(settings.fanout_mode)) + 't' + std::to_string(settings.tunnel_depth);
 }
 
 Inheritance inherit_rings(const CaptureSettings& settings, std::uint32_t workers, std::vector<KeptRing> kept) {

@@ -18,9 +18,9 @@
 namespace whiteowl {
 namespace {
 
-// What the classic machine has, here: A, X, the packet, scratch memory below the frame pointer.
-constexpr std::uint8_t kResult = BPF_REG_0, kPacket = BPF_REG_6, kA = BPF_REG_7, kX = BPF_REG_8, kFrame = BPF_REG_10;
-constexpr std::int16_t kLoadedAt = -72;  // octets of the packet, behind sixteen words
+// What the classic machine has, here: A, where the kernel puts octets of the packet; X and the packet, which that
+// leaves alone; scratch memory below the frame pointer.
+constexpr std::uint8_t kA = BPF_REG_0, kPacket = BPF_REG_6, kX = BPF_REG_7, kFrame = BPF_REG_10;
 
 constexpr std::int16_t slot_at(std::uint32_t slot) noexcept {
   return static_cast<std::int16_t>(-4 * (static_cast<int>(slot) + 1));
@@ -28,7 +28,7 @@ constexpr std::int16_t slot_at(std::uint32_t slot) noexcept {
 
 class Translator {
  public:
-  explicit Translator(const SteeringProgram& program) : from_{program.instructions}, finish_{program.finish} {}
+  explicit Translator(const std::vector<FilterInstruction>& program) : from_{program} {}
 
   std::vector<bpf_insn> translate() {
     put(BPF_ALU64 | BPF_MOV | BPF_X, kPacket, BPF_REG_1);
@@ -53,6 +53,9 @@ class Translator {
     instruction.imm = static_cast<std::int32_t>(value);
     code_.push_back(instruction);
   }
+  static std::uint8_t source(const FilterInstruction& from) noexcept {
+    return BPF_SRC(from.code) == BPF_X ? kX : std::uint8_t{0};
+  }
   void jump_to(std::size_t classic) { jumps_.emplace_back(code_.size() - 1, classic); }
 
   void instruction(const FilterInstruction& from) {
@@ -66,15 +69,13 @@ class Translator {
       case BPF_STX:
         return put(BPF_STX | BPF_MEM | BPF_W, kFrame, kX, slot_at(from.operand));
       case BPF_ALU:  // the operations have the same numbers
-        return put(BPF_ALU | BPF_OP(from.code) | BPF_SRC(from.code), kA, BPF_SRC(from.code) == BPF_X ? kX : kResult, 0,
-                   from.operand);
+        return put(BPF_ALU | BPF_OP(from.code) | BPF_SRC(from.code), kA, source(from), 0, from.operand);
       case BPF_JMP:
         return jump(from);
       case BPF_MISC:
         return BPF_MISCOP(from.code) == BPF_TAX ? put(BPF_ALU | BPF_MOV | BPF_X, kX, kA)
                                                 : put(BPF_ALU | BPF_MOV | BPF_X, kA, kX);
       default:  // BPF_RET
-        put(BPF_ALU | BPF_MOV | BPF_X, kResult, kA);
         return put(BPF_JMP | BPF_EXIT, 0);
     }
   }
@@ -93,25 +94,10 @@ class Translator {
         context(offsetof(__sk_buff, protocol));
         return put(BPF_ALU | BPF_END | BPF_TO_BE, kA, 0, 0, 16);
       default:
-        return octets(BPF_SIZE(from.code), from.operand);
+        return put(BPF_LD | BPF_IND | BPF_SIZE(from.code), 0, kX, 0, from.operand);
     }
   }
   void context(std::size_t member) { put(BPF_LDX | BPF_MEM | BPF_W, kA, kPacket, static_cast<std::int16_t>(member)); }
-
-  void octets(unsigned size, std::uint32_t offset) {
-    const std::uint32_t count = size == BPF_W ? 4 : size == BPF_H ? 2 : 1;
-    put(BPF_ALU | BPF_MOV | BPF_X, BPF_REG_2, kX);
-    put(BPF_ALU | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, offset);
-    put(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, kPacket);
-    put(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, kFrame);
-    put(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, static_cast<std::uint32_t>(kLoadedAt));
-    put(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, count);
-    put(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes);
-    put(BPF_JMP | BPF_JNE | BPF_K, kResult);
-    jump_to(finish_);
-    put(BPF_LDX | BPF_MEM | size, kA, kFrame, kLoadedAt);
-    if (count > 1) put(BPF_ALU | BPF_END | BPF_TO_BE, kA, 0, 0, count * 8);
-  }
 
   // Comparisons stand in front of a jump that one of their outcomes takes and the other skips; the two become one.
   void jump(const FilterInstruction& from) {
@@ -120,14 +106,13 @@ class Translator {
       return jump_to(at_ + 1 + from.operand);
     }
     const bool when = from.jump_false != 0;
-    const std::uint8_t other = BPF_SRC(from.code) == BPF_X ? kX : kResult;
     const std::size_t target = at_ + 2 + from_[at_ + 1].operand;
     const unsigned operation = when ? BPF_OP(from.code) : opposite(BPF_OP(from.code));
     if (!when && BPF_OP(from.code) == BPF_JSET) {  // has no opposite
       put(BPF_JMP32 | BPF_JSET | BPF_K, kA, 0, 1, from.operand);
       put(BPF_JMP | BPF_JA, 0);
     } else {
-      put(BPF_JMP32 | operation | BPF_SRC(from.code), kA, other, 0, from.operand);
+      put(BPF_JMP32 | operation | BPF_SRC(from.code), kA, source(from), 0, from.operand);
     }
     jump_to(target);
     starts_.push_back(code_.size());  // of the jump, which nothing else goes to
@@ -145,7 +130,6 @@ class Translator {
   }
 
   const std::vector<FilterInstruction>& from_;
-  std::size_t finish_;
   std::size_t at_ = 0;
   std::vector<bpf_insn> code_;
   std::vector<std::size_t> starts_;                         // of each classic instruction, in code_
@@ -167,7 +151,7 @@ bool may_load() noexcept {
 
 }  // namespace
 
-LoadedProgram load_program(const SteeringProgram& program) {
+LoadedProgram load_program(const std::vector<FilterInstruction>& program) {
   if (!may_load()) return {UniqueFd{}, kNeedsCapability};
   const std::vector<bpf_insn> code = Translator{program}.translate();
   LIBBPF_OPTS(bpf_prog_load_opts, options);

@@ -163,6 +163,7 @@ struct RingPlan {
   RingGeometry geometry{};
   std::vector<FilterInstruction> program;
   bool promiscuous = false;
+  bool hardware_stamps = false;
   bool lock_filter = false;
   std::optional<FanoutPlan> fanout;
 };
@@ -218,7 +219,9 @@ class Ring {
 Ring::Ring(const RingPlan& plan)
     : socket_{open_packet_socket()}, geometry_{plan.geometry}, interface_index_{plan.interface_index} {
   set(fd(), SOL_PACKET, PACKET_VERSION, int{TPACKET_V3}, "PACKET_VERSION (TPACKET_V3)");
-  set(fd(), SOL_PACKET, PACKET_TIMESTAMP, int{SOF_TIMESTAMPING_SOFTWARE}, "PACKET_TIMESTAMP");
+  // With both, a packet that the card did not stamp bears the kernel's stamp.
+  set(fd(), SOL_PACKET, PACKET_TIMESTAMP,
+      int{SOF_TIMESTAMPING_SOFTWARE | (plan.hardware_stamps ? SOF_TIMESTAMPING_RAW_HARDWARE : 0)}, "PACKET_TIMESTAMP");
   map_ring(plan.interface);
   // A group is joined only after binding (packet(7)), and a bound socket that is not yet in it would see the packets of
   // all members: each of those would be counted twice.  So nothing is let in until it is a member.
@@ -241,7 +244,8 @@ Ring::Ring(UniqueFd inherited, const RingPlan& plan)
       memory_{fd(), plan.geometry.octets()},
       geometry_{plan.geometry},
       interface_index_{plan.interface_index},
-      index_{first_unread()} {}
+      index_{first_unread()},
+      fanout_{joined_fanout(fd())} {}
 
 // The kernel fills blocks one after the other and waits at one that was not given back, so the newest is the one that
 // it fills now, or filled last.  Blocks that were handed over stand in a row before it.
@@ -344,6 +348,8 @@ struct Leg {
   bool holding = false;  // a block is ours
   const std::byte* next = nullptr;
   std::uint32_t remaining = 0;
+  std::uint64_t batch_packets = 0, batch_octets = 0, batch_hardware_stamps = 0;
+  InterfaceCounters* counters = nullptr;
 
   bool drained = false;  // stopping: what was there has been read
   std::uint32_t blocks_since_stop = 0;
@@ -448,15 +454,18 @@ struct RingSource::Impl {
 
   CaptureSettings settings;
   RingStore store;
+  std::uint32_t number;   // of this worker
+  std::uint32_t workers;  // in all
   RingGeometry geometry;
   bool fanout;
   UniqueFd control;  // for ioctl()
   UniqueFd stop_event;
+  std::vector<InterfaceCounters> interface_counters;  // by leg
   std::vector<Leg> legs;
   std::vector<pollfd> polled;  // stop_event, then one for each leg
   FrameBatch batch;
   CaptureCounters counters;
-  std::uint64_t batch_octets = 0, batch_cut = 0;
+  std::uint64_t batch_cut = 0;
   Timestamp watermark{};
   bool has_watermark = false;
   std::size_t away = 0;
@@ -466,14 +475,17 @@ struct RingSource::Impl {
   Timestamp stop_time{};
 };
 
-RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std::uint32_t workers,
+RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std::uint32_t workers_in_all,
                        std::uint16_t fanout_id, RingStore keeper, std::vector<UniqueFd> inherited)
     : settings{wanted},
       store{std::move(keeper)},
+      number{worker},
+      workers{workers_in_all},
       geometry{ring_geometry(settings, workers)},
       fanout{workers > 1 || settings.fanout_group != 0 || settings.defragment},
       control{open_packet_socket()},
-      stop_event{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")} {
+      stop_event{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")},
+      interface_counters(settings.interfaces.size()) {
   const auto& names = settings.interfaces;
   if (names.empty() || names.size() > kMaxInterfaces)
     throw StartError{ExitStatus::configuration, "capture.interface: names " + std::to_string(names.size()) +
@@ -485,6 +497,9 @@ RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std:
                        "capture.interface: names " + names[i] + " twice: its packets would count twice"};
     Leg& leg = legs.emplace_back();
     leg.name = names[i];
+    leg.counters = &interface_counters[i];
+    leg.counters->name = names[i];
+    leg.counters->away.set(1);
     leg.position = static_cast<std::uint8_t>(i);
     leg.fanout_id = fanout_id_of(fanout_id, i);
     leg.kept_as = ring_name(settings, worker, workers, i);
@@ -511,6 +526,8 @@ void RingSource::Impl::open(Leg& leg) {
     throw StartError{ExitStatus::failure, no_such_interface(leg.name)};
   }
   const LinkKind kind = link_kind(control.get(), leg.name);
+  // The kernel numbers the members of a group as they join, and shares out by number.
+  if (fanout && store.order && !leg.inherited && !store.order->may_join(leg.position, number)) return;
   // Bound while down it could not join its group on older kernels.
   if (!is_up(control.get(), leg.name)) return;
   if (!leg.program || kind.link != leg.kind.link) {
@@ -524,6 +541,7 @@ void RingSource::Impl::open(Leg& leg) {
   plan.geometry = geometry;
   plan.program = *leg.program;
   plan.promiscuous = settings.promiscuous;
+  plan.hardware_stamps = settings.timestamps == TimeStamps::hardware;
   plan.lock_filter = settings.lock_filter;
   if (fanout) {
     plan.fanout = FanoutPlan{.interface = leg.name,
@@ -545,14 +563,17 @@ void RingSource::Impl::open(Leg& leg) {
 void RingSource::Impl::make_ring(Leg& leg, const RingPlan& plan) {
   if (leg.inherited) {
     leg.ring.emplace(std::move(leg.inherited), plan);
+    if (store.order) store.order->joined(leg.position, number);
     return;
   }
   leg.ring.emplace(plan);
+  if (store.order) store.order->joined(leg.position, number);
   if (store.keep) store.keep(leg.kept_as, leg.ring->fd());
 }
 
 // Before it is closed here: a socket that somebody else holds stays in its group.
 void RingSource::Impl::give_up_ring(Leg& leg) noexcept {
+  if (leg.ring && store.order) store.order->left(leg.position);
   if (leg.ring && store.forget) {
     try {
       store.forget(leg.kept_as);
@@ -573,9 +594,9 @@ std::vector<FilterInstruction> RingSource::Impl::compile(const Leg& leg, const s
 void RingSource::Impl::begin_batch() noexcept {
   batch.size = 0;
   batch.has_watermark = false;
-  batch_octets = 0;
   batch_cut = 0;
   for (Leg& leg : legs) {
+    leg.batch_packets = leg.batch_octets = leg.batch_hardware_stamps = 0;
     if (!leg.holding) continue;
     if (leg.remaining == 0)
       leg.release_block();
@@ -588,8 +609,15 @@ void RingSource::Impl::begin_batch() noexcept {
 bool RingSource::Impl::fill() noexcept {
   const bool filled = legs.size() == 1 ? fill_from(legs.front()) : merge();
   if (!filled) return false;
+  std::uint64_t octets = 0;
+  for (Leg& leg : legs) {
+    leg.counters->packets_received.add(leg.batch_packets);
+    leg.counters->octets_received.add(leg.batch_octets);
+    leg.counters->hardware_stamps.add(leg.batch_hardware_stamps);
+    octets += leg.batch_octets;
+  }
   counters.packets_received.add(batch.size);
-  counters.octets_received.add(batch_octets);
+  counters.octets_received.add(octets);
   counters.packets_cut.add(batch_cut);
   move_watermark(batch.frames[batch.size - 1].time);
   return true;
@@ -667,7 +695,9 @@ void RingSource::Impl::append(Leg& leg) noexcept {
   frame.link = leg.kind.link;
   frame.interface = leg.position;
   frame.outgoing = outgoing;
-  batch_octets += packet.tp_len;
+  ++leg.batch_packets;
+  leg.batch_octets += packet.tp_len;
+  leg.batch_hardware_stamps += (packet.tp_status & TP_STATUS_TS_RAW_HARDWARE) != 0 ? 1U : 0U;
   batch_cut += packet.tp_snaplen < packet.tp_len ? 1U : 0U;
   ++batch.size;
 }
@@ -755,12 +785,15 @@ void RingSource::Impl::take_statistics(Leg& leg) noexcept {
   const tpacket_stats_v3 statistics = leg.ring->take_statistics();
   counters.packets_dropped.add(statistics.tp_drops);
   counters.ring_freezes.add(statistics.tp_freeze_q_cnt);
+  leg.counters->packets_dropped.add(statistics.tp_drops);
+  leg.counters->ring_freezes.add(statistics.tp_freeze_q_cnt);
 }
 
 void RingSource::Impl::look_for_error(Leg& leg) noexcept {
   if (!leg.ring || leg.ring->take_error() != ENETDOWN || leg.away) return;
   set_away(leg, true);
   counters.link_losses.add();
+  leg.counters->link_losses.add();
   // Not at once: what the ring still holds is handed over and read first.
   next_mend = coarse_time() + kMendInterval + kHandedOver;
 }
@@ -772,6 +805,7 @@ void RingSource::Impl::set_away(Leg& leg, bool is_away) noexcept {
     ++away;
   else
     --away;
+  leg.counters->away.set(is_away ? 1 : 0);
   counters.interfaces_away.set(away);
 }
 
@@ -821,6 +855,8 @@ RingSource::RingSource(const CaptureSettings& settings, std::uint32_t worker, st
 RingSource::~RingSource() = default;
 
 const CaptureCounters& RingSource::counters() const noexcept { return impl_->counters; }
+
+std::span<const InterfaceCounters> RingSource::interfaces() const noexcept { return impl_->interface_counters; }
 
 bool RingSource::set_filter(const FilterChange& change) noexcept {
   Impl& s = *impl_;

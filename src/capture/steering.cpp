@@ -80,7 +80,6 @@ class Assembler {
     to_x();
   }
 
-  [[nodiscard]] std::size_t place_of(Label label) const { return places_[label]; }
   std::vector<FilterInstruction> take() {
     for (const auto& [from, to] : jumps_) code_[from].operand = static_cast<std::uint32_t>(places_[to] - from - 1);
     return std::move(code_);
@@ -106,7 +105,7 @@ class Builder : private Assembler {
  public:
   Builder(const SteeringLimits& limits, std::uint32_t link_octets) : limits_{limits}, link_octets_{link_octets} {}
 
-  SteeringProgram build() {
+  std::vector<FilterInstruction> build() {
     finish_ = label();
     begin();
     for (std::uint32_t depth = 0; depth <= limits_.tunnels; ++depth) {
@@ -115,8 +114,7 @@ class Builder : private Assembler {
     }
     place(finish_);
     finish();
-    const std::size_t where = place_of(finish_);
-    return {take(), where};
+    return take();
   }
 
  private:
@@ -551,7 +549,7 @@ class Builder : private Assembler {
 
 }  // namespace
 
-SteeringProgram steering_program(const SteeringLimits& limits, std::uint32_t link_octets) {
+std::vector<FilterInstruction> steering_program(const SteeringLimits& limits, std::uint32_t link_octets) {
   return Builder{limits, link_octets}.build();
 }
 

@@ -126,6 +126,7 @@ void Settings::check_relations() const {
   if (interfaces > kMostInterfaces)
     refuse_at("capture.interface",
               "at most " + std::to_string(kMostInterfaces) + " interfaces can be captured on together");
+  if (indexes == 0) refuse_at("export.interface_index", "a number is wanted");
   if (indexes > 1 && interfaces > 0 && indexes != interfaces)
     refuse_at("export.interface_index",
               "there are " + std::to_string(indexes) + " numbers for " + std::to_string(interfaces) +
@@ -146,6 +147,7 @@ Config Settings::finish() const {
   Config config = config_;
   config.ipfix.tcp_fields = config.tcp.track;
   config.tcp.extended = needs_extended_tcp(config.ipfix);
+  config.flow.biflow = config.ipfix.biflow;
   if (!config.collector_ip.empty()) {
     const HostPort first{.host = config.collector_ip, .port = config.exporter.default_port};
     config.exporter.collectors.insert(config.exporter.collectors.begin(), to_text(first));

@@ -219,6 +219,22 @@ std::string check_interface_name(const std::string& name) {
   return {};
 }
 
+std::string check_listen_address(const std::string& address) {
+  if (address.empty()) return {};
+  HostPort where;
+  try {
+    where = parse_host_port(address);
+  } catch (const BadValue& bad) {
+    return bad.what();
+  }
+  std::array<std::uint8_t, 16> octets{};
+  const bool is_address = inet_pton(AF_INET, where.host.c_str(), octets.data()) == 1 ||
+                          inet_pton(AF_INET6, where.host.c_str(), octets.data()) == 1;
+  if (!is_address || where.port == 0)
+    return quoted(address) + " is not an address and a port; write 127.0.0.1:9108 or [::1]:9108";
+  return {};
+}
+
 std::string check_collector_address(const std::string& address) {
   if (address.find("://") != std::string::npos)
     return quoted(address) + " is no address or name; export.collectors takes URIs";
@@ -309,7 +325,8 @@ void read_value(std::vector<std::uint32_t>& out, const SettingValue& value, cons
   std::vector<std::uint32_t> numbers;
   for (std::size_t i = 0; i < items.size(); ++i)
     numbers.push_back(static_cast<std::uint32_t>(number_within(items[i], limits, position(value, i))));
-  if (numbers.empty()) throw BadValue{"a number is wanted"};
+  // A list may be empty; a lone value may not.
+  if (numbers.empty() && !value.is_list) throw BadValue{"a number is wanted"};
   out = std::move(numbers);
 }
 

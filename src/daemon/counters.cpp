@@ -28,6 +28,31 @@ std::string discarded_json(const CounterSources& sources) {
   return text + "}";
 }
 
+// Linux lets an interface's name hold quotes and backslashes, but no control characters.
+std::string json_text(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text;
+}
+
+std::string interfaces_json(const CounterSources& sources) {
+  std::string text;
+  for (std::size_t i = 0; i < interface_count(sources); ++i) {
+    text += i == 0 ? "\n    \"" : ",\n    \"";
+    text += json_text(interface_name(sources, i)) + "\": {";
+    for (const auto& row : kInterfaceCounterTable) {
+      text += &row == kInterfaceCounterTable.data() ? "\"" : ", \"";
+      text += row.name;
+      text += "\": " + std::to_string(interface_sum(sources, i, row.member));
+    }
+    text += "}";
+  }
+  return "{" + text + "}";
+}
+
 void write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const auto written = checked(::write(fd, text.data(), text.size()), "writing the counters");
@@ -81,6 +106,7 @@ std::string counters_json(const CounterSources& sources) {
     text += "\": ";
     text += row.kind == CounterKind::by_reason ? discarded_json(sources) : std::to_string(row.read(sources));
   }
+  if (interface_count(sources) != 0) text += ",\n  \"interfaces\": " + interfaces_json(sources);
   return text + "\n}\n";
 }
 
@@ -101,7 +127,27 @@ std::string counters_line(const CounterSources& sources) {
       if (discarded != 0) add(std::string{row.name} + '.' + std::string{kDiscardNames[i]}, discarded);
     }
   }
+  for (std::size_t i = 0; interface_count(sources) > 1 && i < interface_count(sources); ++i) {
+    const std::string& name = interface_name(sources, i);
+    add(name + ".packets_received", interface_sum(sources, i, &InterfaceCounters::packets_received));
+    add(name + ".packets_dropped", interface_sum(sources, i, &InterfaceCounters::packets_dropped));
+  }
   return text;
+}
+
+std::size_t interface_count(const CounterSources& sources) noexcept {
+  return sources.workers.empty() ? 0 : sources.workers.front().interfaces.size();
+}
+
+const std::string& interface_name(const CounterSources& sources, std::size_t interface) noexcept {
+  return sources.workers.front().interfaces[interface].name;
+}
+
+std::uint64_t interface_sum(const CounterSources& sources, std::size_t interface,
+                            Counter InterfaceCounters::*member) noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& worker : sources.workers) sum += (worker.interfaces[interface].*member).get();
+  return sum;
 }
 
 void write_counters(const std::string& path, const CounterSources& sources) {

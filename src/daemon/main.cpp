@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -16,6 +18,7 @@
 
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/text.hpp"
+#include "whiteowl/capture/fanout.hpp"
 #include "whiteowl/capture/interfaces.hpp"
 #include "whiteowl/capture/kept_rings.hpp"
 #include "whiteowl/capture/ring_source.hpp"
@@ -23,6 +26,7 @@
 #include "whiteowl/config/reference.hpp"
 #include "whiteowl/daemon/logging.hpp"
 #include "whiteowl/daemon/manager.hpp"
+#include "whiteowl/daemon/metrics.hpp"
 #include "whiteowl/daemon/probe.hpp"
 #include "whiteowl/daemon/reload.hpp"
 #include "whiteowl/daemon/service.hpp"
@@ -65,6 +69,13 @@ void warn_of_merged_packets(const CaptureSettings& settings) {
   }
 }
 
+void warn_of_parted_directions(const Config& config) {
+  if (keeps_directions_together(config.capture.fanout_mode, config.decode.inner)) return;
+  spdlog::warn(
+      "capture.fanout_mode: this mode does not promise that both directions of a conversation meet in one worker, "
+      "without which TCP is measured in part only; auto does (the counter conversations_one_way tells)");
+}
+
 bool is_pipe_or_terminal(int fd) {
   // Only these have a reader that can go away; a poll on a file would always be ready.
   struct pollfd watched {
@@ -75,7 +86,10 @@ bool is_pipe_or_terminal(int fd) {
 
 // What the service manager kept of the process before goes on where it fits; what does not is given back.
 RingHeritage take_heritage(const CaptureSettings& settings, bool live) {
-  RingHeritage heritage{.store = {.keep = &ServiceManager::keep, .forget = &ServiceManager::forget}, .inherited = {}};
+  RingHeritage heritage{.store = {.order = std::make_shared<JoinOrder>(settings.interfaces.size()),
+                                  .keep = &ServiceManager::keep,
+                                  .forget = &ServiceManager::forget},
+                        .inherited = {}};
   auto kept = ServiceManager::kept();
   if (kept.empty() || !live) return heritage;
   heritage.inherited = inherit_rings(settings, worker_count(settings), std::move(kept));
@@ -100,7 +114,7 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
   config.capture.wait_for_interface = under_systemd();
-  RingHeritage heritage = take_heritage(config.capture, live);
+  RingHeritage heritage = take_heritage(ring_settings(config), live);
   const auto fanout_id = fanout_id_for(config.capture, heritage.inherited);
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
   auto inputs = open_inputs(invocation, fanout_id, std::move(heritage));
@@ -113,16 +127,20 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}",
               start_line(invocation, probe, fanout_id, sharing));
   if (live) warn_of_merged_packets(config.capture);
+  if (!sharing.empty()) warn_of_parted_directions(config);
   std::string subject = live ? "" : invocation.read_file;
   for (const auto& name : config.capture.interfaces) {
     if (live) subject += (subject.empty() ? "" : ", ") + name;
   }
+  std::optional<MetricsPage> page;
+  if (!config.metrics.listen.empty()) page.emplace(config.metrics.listen, probe.counters());
   Reloader reloader{{arguments.begin(), arguments.end()}, config, probe};
   return serve(probe, signals,
                {.statistics_interval = config.log.statistics_interval,
                 .run_for = invocation.duration,
                 .watch_output = only_to_stdout && is_pipe_or_terminal(STDOUT_FILENO),
                 .quiet = quiet,
+                .hardware_stamps = live && config.capture.timestamps == TimeStamps::hardware,
                 .subject = subject,
                 .counters_file = invocation.counters_file,
                 .reload = live ? [&reloader] { return reloader.reload(); } : std::function<LogSettings()>{}});

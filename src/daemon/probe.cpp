@@ -85,15 +85,19 @@ std::uint32_t worker_count(const CaptureSettings& settings) {
   return std::clamp(static_cast<std::uint32_t>(processors), 1U, kMostAutomaticWorkers);
 }
 
+CaptureSettings ring_settings(const Config& config) {
+  CaptureSettings settings = config.capture;
+  settings.tunnel_depth = config.decode.inner ? config.decode.max_tunnel_depth : 0;
+  return settings;
+}
+
 std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage) {
   std::vector<Input> inputs;
   if (!invocation.read_file.empty()) {
     inputs.push_back(open_file(invocation));
     return inputs;
   }
-  CaptureSettings settings = invocation.config.capture;
-  const auto& decode = invocation.config.decode;
-  settings.tunnel_depth = decode.inner ? decode.max_tunnel_depth : 0;
+  const CaptureSettings settings = ring_settings(invocation.config);
   const auto workers = worker_count(settings);
   for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id, heritage));
   return inputs;

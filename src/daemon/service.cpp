@@ -15,6 +15,7 @@
 
 #include "whiteowl/base/text.hpp"
 #include "whiteowl/daemon/manager.hpp"
+#include "whiteowl/daemon/notices.hpp"
 #include "whiteowl/daemon/pulse.hpp"
 
 namespace whiteowl {
@@ -50,7 +51,8 @@ class Watch {
         settings_{settings},
         statistics_interval_{settings.statistics_interval},
         feed_interval_{ServiceManager::watchdog() / kFeedsOfAWatchdog},
-        now_{steady_now()} {
+        now_{steady_now()},
+        notices_{settings.hardware_stamps} {
     if (settings.run_for > Duration::zero()) stop_at_ = now_ + settings.run_for;
     if (feed_interval_ > Duration::zero()) feed_at_ = now_ + feed_interval_;
     plan_report();
@@ -118,6 +120,8 @@ class Watch {
   void look() {
     look_at_ = now_ + kLookInterval;
     manager_.status(status());
+    for (const auto& notice : notices_.look(probe_.counters(), now_))
+      spdlog::log(notice.warning ? spdlog::level::warn : spdlog::level::info, "{}", notice.text);
   }
   void plan_report() { report_at_ = statistics_interval_ > Duration::zero() ? now_ + statistics_interval_ : kNever; }
   void report() {
@@ -145,6 +149,7 @@ class Watch {
   Duration stop_at_ = kNever, report_at_ = kNever, hung_at_ = kNever, feed_at_ = kNever;
   Duration look_at_ = Duration::zero();
   Pulse pulse_;
+  Notices notices_;
   bool stopping_ = false;
 };
 

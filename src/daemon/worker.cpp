@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "whiteowl/base/error.hpp"
+
 namespace whiteowl {
 
 Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers,
@@ -13,7 +15,10 @@ Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uin
       queue_{config.exporter.queue_records},
       sink_{queue_, when_full},
       meter_{config.flow, config.tcp, config.decode, workers, sink_},
-      number_{number} {}
+      number_{number} {
+  const auto& cpus = config.capture.cpus;
+  if (!cpus.empty()) cpu_ = cpus[number % cpus.size()];
+}
 
 Worker::~Worker() {
   stop();
@@ -24,6 +29,17 @@ Worker::~Worker() {
 void Worker::start() {
   thread_ = std::thread{[this] { run(); }};
   ::pthread_setname_np(thread_.native_handle(), ("capture-" + std::to_string(number_)).c_str());
+  if (cpu_) pin(*cpu_);
+}
+
+void Worker::pin(std::uint32_t cpu) {
+  cpu_set_t wanted;
+  CPU_ZERO(&wanted);
+  CPU_SET(cpu, &wanted);
+  if (::pthread_setaffinity_np(thread_.native_handle(), sizeof wanted, &wanted) == 0) return;
+  throw StartError{ExitStatus::configuration, "capture.cpus: this process may not run on processor " +
+                                                  std::to_string(cpu) +
+                                                  "; see `taskset -p` or CPUAffinity= of its unit"};
 }
 
 void Worker::join() {
@@ -39,7 +55,8 @@ CounterSources::Worker Worker::counters() const noexcept {
   return {.capture = &input_.source->counters(),
           .meter = &meter_.counters(),
           .tcp = &meter_.tcp_counters(),
-          .queue = &sink_.counters()};
+          .queue = &sink_.counters(),
+          .interfaces = input_.source->interfaces()};
 }
 
 std::size_t Worker::memory_octets() const noexcept {

@@ -204,10 +204,12 @@ bool Exporter::Impl::offer(const FlowRecord& record, Timestamp now) noexcept {
 
 // False when the outputs take nothing now.
 bool Exporter::Impl::take(RecordQueue& queue, Timestamp now) noexcept {
-  for (std::size_t i = 0; i < kShare; ++i) {
+  // The two directions of a Biflow stay together.
+  for (std::size_t i = 0, share = kShare; i < share; ++i) {
     const FlowRecord* record = queue.front();
     if (record == nullptr) return true;
     if (!offer(*record, now)) return false;
+    if (record->mate_follows && i + 1 == share) ++share;
     queue.pop();
   }
   return true;

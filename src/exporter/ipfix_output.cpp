@@ -49,34 +49,69 @@ IpfixOutput::IpfixOutput(std::unique_ptr<Transport> transport, const IpfixSettin
       held_{MessageWriter{ipfix.domain_id}},
       warm_up_{transport_->reliable() ? 0 : kWarmUpMessages},
       session_{transport_->session()} {
-  filling_.message.clear(transport_->max_message());
+  filling_.message.clear(limit());
   if (session_ != 0) counters_.sessions.add();
 }
 
+// Longer than the path takes only where a template of Biflows is.
+std::size_t IpfixOutput::limit() const noexcept {
+  return std::max(transport_->max_message(), templates_.shortest_message());
+}
+
 bool IpfixOutput::write(const FlowRecord& record, Timestamp now) noexcept {
+  if (waiting_) {
+    if ((waiting_->flow_id ^ record.flow_id) == 1) {
+      if (!put(*waiting_, &record, now)) return false;
+      waiting_.reset();
+      return true;
+    }
+    if (!write_waiting(now)) return false;
+  }
+  if (record.mate_follows && templates_.of_both(record) != nullptr) {
+    waiting_ = record;
+    waiting_since_ = now;
+    return true;
+  }
+  return put(record, nullptr, now);
+}
+
+// The other direction did not come: it was dropped, or another worker's record came between.
+bool IpfixOutput::write_waiting(Timestamp now) noexcept {
+  if (waiting_ && !put(*waiting_, nullptr, now)) return false;
+  waiting_.reset();
+  return true;
+}
+
+bool IpfixOutput::put(const FlowRecord& record, const FlowRecord* opposite, Timestamp now) noexcept {
+  const std::uint32_t records = opposite == nullptr ? 1 : 2;
   for (;;) {
-    if (!ready(now)) return lost_control_ && drop_record();
-    const Template& form = templates_.of(record);
+    if (!ready(now)) return lost_control_ && drop(records);
+    const Template& form = opposite == nullptr ? templates_.of(record) : *templates_.of_both(record);
     std::uint8_t* place = nullptr;
     if (filling_.flow_records < kMaxRecords) {
       place = filling_.message.add(form.id, form.octets, form.octets >= kShortestPadded);
     }
     if (place != nullptr) {
-      form.encode(record, place);
-      ++filling_.flow_records;
+      if (opposite == nullptr) {
+        form.encode(record, place);
+      } else {
+        form.encode(record, *opposite, place);
+        ++filling_.biflows;
+      }
+      filling_.flow_records += records;
       data_since_prologue_ = true;
       return true;
     }
     const bool only_control = filling_.flow_records == 0;
     if (!send(filling_, now)) return false;
-    if (only_control && lost_control_) return drop_record();
+    if (only_control && lost_control_) return drop(records);
   }
 }
 
 // No data can follow templates that were lost, and trying on for the same record might never end.
-bool IpfixOutput::drop_record() noexcept {
+bool IpfixOutput::drop(std::size_t records) noexcept {
   if (!held_.message.empty()) lost(held_);
-  page_.settle(1, false);
+  page_.settle(records, false);
   return true;
 }
 
@@ -135,7 +170,7 @@ bool IpfixOutput::put_control(Timestamp now) noexcept {
 }
 
 void IpfixOutput::begin(Timestamp now) noexcept {
-  filling_.message.clear(transport_->max_message());
+  filling_.message.clear(limit());
   if (owed_next_ != owed_.size()) return;
   filling_since_ = now;
   whole_prologue_ = reports_only_ = false;
@@ -163,8 +198,8 @@ void IpfixOutput::follow_session() noexcept {
   // Data behind all of its templates can go as it is; data alone has to wait until the templates have gone.
   if (whole_prologue_ && held_.message.empty() && !transport_->reliable()) return;
   if (held_.message.empty() && filling_.flow_records != 0) std::swap(held_, filling_);
-  filling_.flow_records = 0;
-  filling_.message.clear(transport_->max_message());
+  filling_.flow_records = filling_.biflows = 0;
+  filling_.message.clear(limit());
   owed_.clear();
   owed_next_ = 0;
   prologue_due_ = data_since_prologue_ = true;
@@ -252,14 +287,15 @@ void IpfixOutput::sent(Pending& pending, std::size_t octets, Timestamp now) noex
   if (warm_up_ != 0) --warm_up_;
   in_doubt_ = true;
   doubtful_records_ = pending.flow_records;
+  doubtful_biflows_ = pending.biflows;
   doubtful_octets_ = octets;
   doubtful_since_ = now;
   if (transport_->reliable())
     settle_doubtful(true);
   else
     pace_.spend();
-  pending.flow_records = 0;
-  pending.message.clear(transport_->max_message());
+  pending.flow_records = pending.biflows = 0;
+  pending.message.clear(limit());
 }
 
 void IpfixOutput::lost(Pending& pending) noexcept {
@@ -272,8 +308,8 @@ void IpfixOutput::lost(Pending& pending) noexcept {
     prologue_due_ = data_since_prologue_ = lost_control_ = true;
     introduced_ = false;
   }
-  pending.flow_records = 0;
-  pending.message.clear(transport_->max_message());
+  pending.flow_records = pending.biflows = 0;
+  pending.message.clear(limit());
 }
 
 // A datagram that met a closed port is reported as an error of the socket some time later.
@@ -297,7 +333,7 @@ void IpfixOutput::settle_doubtful(bool sent) noexcept {
   counters_.messages_sent.add();
   counters_.message_octets_sent.add(doubtful_octets_);
   ++totals_.messages;
-  totals_.flow_records += doubtful_records_;
+  totals_.flow_records += doubtful_records_ - doubtful_biflows_;
   totals_.octets += doubtful_octets_;
 }
 
@@ -308,6 +344,7 @@ void IpfixOutput::step(Timestamp now) noexcept {
     look_for_refusal(now, kDoubt);
   }
   if (transport_->session() != session_) follow_session();
+  if (waiting_ && since(waiting_since_, now) >= kOldestUnsent && !write_waiting(now)) return;
   // Without data only what is due by time goes out, and only in a session that has begun.
   if ((!held_.message.empty() || (begun_ && filling_.message.empty())) && !ready(now)) return;
   if (!filling_.message.empty() && since(filling_since_, now) >= kOldestUnsent) static_cast<void>(send(filling_, now));
@@ -315,6 +352,7 @@ void IpfixOutput::step(Timestamp now) noexcept {
 
 bool IpfixOutput::finish(Timestamp now) noexcept {
   if (finished_) return true;
+  if (!write_waiting(now)) return false;
   step(now);
   if (!std::exchange(finishing_, true)) reports_due_ = true;
   bool took_all = true;

@@ -78,9 +78,16 @@ struct Meter::Impl {
 
   // ---- deadlines
 
-  [[nodiscard]] Deadline deadline(const FlowDirection& way) const noexcept {
-    const Duration idle = way.seen + settings.inactive_timeout;
-    const Duration active = way.opened + settings.active_timeout;
+  // Of a Biflow both directions share one: idle when both are, and as old as the older record.
+  [[nodiscard]] Deadline deadline(const Flow& flow, const FlowDirection& way) const noexcept {
+    Duration seen = way.seen, opened = way.opened;
+    if (settings.biflow) {
+      seen = last_seen(flow);
+      if (flow.way[0].packets > 0) opened = std::min(opened, flow.way[0].opened);
+      if (flow.way[1].packets > 0) opened = std::min(opened, flow.way[1].opened);
+    }
+    const Duration idle = seen + settings.inactive_timeout;
+    const Duration active = opened + settings.active_timeout;
     return active <= idle ? Deadline{active, FlowEndReason::active_timeout}
                           : Deadline{idle, FlowEndReason::idle_timeout};
   }
@@ -95,8 +102,8 @@ struct Meter::Impl {
   }
   [[nodiscard]] Duration next_deadline(const Flow& flow) const noexcept {
     Duration next = end_of(flow);
-    if (flow.way[0].packets > 0) next = std::min(next, deadline(flow.way[0]).at);
-    if (flow.way[1].packets > 0) next = std::min(next, deadline(flow.way[1]).at);
+    if (flow.way[0].packets > 0) next = std::min(next, deadline(flow, flow.way[0]).at);
+    if (flow.way[1].packets > 0) next = std::min(next, deadline(flow, flow.way[1]).at);
     return next;
   }
 
@@ -104,12 +111,14 @@ struct Meter::Impl {
 
   // Until when the record speaks, by the packets' stamps: a timeout cuts what goes on at its deadline, whoever looks
   // when; other reasons end it with its last packet, or where the capture ends.
-  [[nodiscard]] Timestamp cut_of(const FlowDirection& way, FlowEndReason reason) const noexcept {
+  [[nodiscard]] Timestamp cut_of(const FlowDirection& way, FlowEndReason reason, Duration due) const noexcept {
     const bool timeout = reason == FlowEndReason::active_timeout || reason == FlowEndReason::idle_timeout;
-    if (timeout) return way.end + (deadline(way).at - way.seen);
+    if (timeout) return way.end + (due - way.seen);
     return reason == FlowEndReason::forced_end ? way.end + (clock.now() - way.seen) : way.end;
   }
-  void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason) noexcept {
+  // `due`: the deadline that a timeout's record had.
+  void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason, Duration due = {},
+                     bool mate_follows = false) noexcept {
     Flow& flow = table.flow(index);
     FlowDirection& way = flow.way[direction];
     if (way.packets == 0) return;
@@ -135,9 +144,12 @@ struct Meter::Impl {
     record.ingress_interface = interface_index(way.interface);
     record.egress_interface = egress_of(way, flow.way[direction ^ 1U]);
     record.end_reason = reason;
+    record.mate_follows = mate_follows;
     record.biflow_direction =
         initiator_of(index) == direction ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
-    if (metered_tcp(flow)) tcp.take(table.tcp(index), direction, cut_of(way, reason), record.tcp, record.tcp_extended);
+    if (metered_tcp(flow))
+      tcp.take(table.tcp(index), direction, cut_of(way, reason, due), record.tcp, record.tcp_extended);
+    note_one_way(flow, direction);
     packets_in_table -= way.packets;
     way.packets = 0;
     way.octets = 0;
@@ -146,6 +158,18 @@ struct Meter::Impl {
     sink.put(record);
   }
 
+  // Who sends data or acknowledgments on and on was answered.  A handshake repeated in vain, a scan and a reset are not
+  // enough: what answers a forged address is one-way by nature.
+  void note_one_way(Flow& flow, unsigned direction) noexcept {
+    constexpr std::uint64_t kOnAndOn = 4;  // packets in one record
+    const FlowDirection& way = flow.way[direction];
+    if (flow.key.protocol() != ip_protocol::kTcp || flow.one_way != 0 || flow.way[direction ^ 1U].ever != 0) return;
+    const unsigned flags = way.tcp_flags;
+    const bool goes_on = (flags & tcp_flag::kSyn) == 0 || (flags & (tcp_flag::kPsh | tcp_flag::kFin)) != 0;
+    if (way.packets < kOnAndOn || (flags & tcp_flag::kAck) == 0 || (flags & tcp_flag::kRst) != 0 || !goes_on) return;
+    flow.one_way = 1;
+    counters.conversations_one_way.add();
+  }
   static void fill_identity(FlowRecord& record, const Flow& flow, unsigned direction) noexcept {
     const FlowKey& key = flow.key;
     const auto* low = reinterpret_cast<const std::uint8_t*>(key.low);
@@ -184,9 +208,12 @@ struct Meter::Impl {
     return flow.initiator;
   }
 
-  void export_both(std::uint32_t index, FlowEndReason reason) noexcept {
-    export_record(index, 0, reason);
-    export_record(index, 1, reason);
+  void export_both(std::uint32_t index, FlowEndReason reason, Duration due = {}) noexcept {
+    const Flow& flow = table.flow(index);
+    const bool pair = settings.biflow && flow.way[0].packets > 0 && flow.way[1].packets > 0;
+    const unsigned front = pair ? initiator_of(index) : 0U;
+    export_record(index, front, reason, due, pair);
+    export_record(index, front ^ 1U, reason, due);
   }
   // Exports what is due at `now`; true when the conversation is over, and then nothing of it is left to export.
   bool export_due(std::uint32_t index, Duration now) noexcept {
@@ -195,12 +222,14 @@ struct Meter::Impl {
     for (unsigned direction = 0; direction < 2; ++direction) {
       const FlowDirection& way = flow.way[direction];
       if (way.packets == 0) continue;
-      const Deadline due = deadline(way);
-      if (flow.closed != 0 && end <= due.at) {
-        if (end <= now) export_record(index, direction, FlowEndReason::end_of_flow);
-      } else if (due.at <= now) {
-        export_record(index, direction, due.reason);
-      }
+      const Deadline due = deadline(flow, way);
+      const bool closing = flow.closed != 0 && end <= due.at;
+      if ((closing ? end : due.at) > now) continue;
+      const FlowEndReason reason = closing ? FlowEndReason::end_of_flow : due.reason;
+      if (settings.biflow)
+        export_both(index, reason, due.at);
+      else
+        export_record(index, direction, reason, due.at);
     }
     return end <= now;
   }
@@ -304,6 +333,7 @@ struct Meter::Impl {
     flow.initiator = static_cast<std::uint8_t>(item.direction);
     flow.told = 0;
     flow.closed = 0;
+    flow.one_way = 0;
     flow.fins = 0;
     if (metered_tcp(flow)) table.tcp(index).cold = index + 1;  // the meter's arena has a place for each entry, or none
   }
@@ -316,10 +346,10 @@ struct Meter::Impl {
     // The other direction's line is fetched only where it can matter: TCP figures of a record of theirs move with our
     // acknowledgments, and a conversation is over only when both are idle.
     const bool may_be_over = flow.closed != 0 || way.seen + settings.inactive_timeout <= now;
-    const bool record_due = way.packets > 0 && deadline(way).at <= now;
-    if (!may_be_over && !record_due && !metered_tcp(flow)) return index;
+    const bool record_due = way.packets > 0 && deadline(flow, way).at <= now;
+    if (!may_be_over && !record_due && !metered_tcp(flow) && !settings.biflow) return index;
     const FlowDirection& other = flow.way[item.direction ^ 1U];
-    if (!may_be_over && !record_due && (other.packets == 0 || deadline(other).at > now)) return index;
+    if (!may_be_over && !record_due && (other.packets == 0 || deadline(flow, other).at > now)) return index;
     if (export_due(index, now)) {
       if (metered_tcp(flow)) table.tcp(index) = TcpConversation{};
       flow.way[0] = {};
@@ -450,6 +480,7 @@ struct Meter::Impl {
     for (std::size_t line = 0; line < sizeof(Flow); line += kCacheLine) fetch_line(flow + line);
     const auto* conversation = reinterpret_cast<const std::byte*>(&table.tcp(index));
     for (std::size_t line = 0; line < sizeof(TcpConversation); line += kCacheLine) fetch_line(conversation + line);
+    tcp.fetch_cold(index + 1);
   }
   void update_all(std::size_t seen) noexcept {
     std::size_t fetched = 0;

@@ -20,6 +20,7 @@ constexpr std::size_t kRecordRoom =
     MessageWriter::kMinLimit - MessageWriter::kHeaderOctets - MessageWriter::kSetHeaderOctets;
 // No record is too large for the smallest Message.
 constexpr std::size_t kTypeNumbers = 32;  // octets before the strings, and their lengths
+constexpr std::string_view kReversePrefix = "reverse_";
 constexpr std::size_t kUnitAndKind = 24;  // octets that a description adds to the meaning, at most
 
 // The longest Template Record that export.fields can ask for: all rows that a kind of record can carry, and the TCP
@@ -40,7 +41,7 @@ constexpr std::size_t longest_template() {
 // export.mtu must begin higher.
 static_assert(longest_template() <= kRecordRoom);
 static_assert(std::all_of(kElements.begin(), kElements.end(), [](const Element& e) {
-  return kTypeNumbers + e.name.size() + e.meaning.size() + kUnitAndKind <= kRecordRoom &&
+  return kTypeNumbers + kReversePrefix.size() + e.name.size() + e.meaning.size() + kUnitAndKind <= kRecordRoom &&
          e.meaning.size() + kUnitAndKind <= kLongestText;
 }));
 
@@ -120,13 +121,17 @@ std::string exportable_text(std::string_view text) {
 
 Options::Options(const IpfixSettings& settings, const Templates& templates)
     : domain_id_{settings.domain_id}, enterprise_number_{settings.enterprise_number}, first_id_{templates.next_id()} {
-  std::vector<const Element*> described;
+  std::vector<const Element*> described, reversed;
+  const auto add = [](std::vector<const Element*>& list, const std::vector<const Element*>& elements) {
+    for (const Element* element : elements) {
+      const bool new_one = std::find(list.begin(), list.end(), element) == list.end();
+      if (element->registry == Registry::ours && new_one) list.push_back(element);
+    }
+  };
   for (const Template& one : templates.all()) {
     prologue_.push_back({kTemplateSetId, false, template_record(one, enterprise_number_)});
-    for (const Element* element : one.elements) {
-      const bool new_one = std::find(described.begin(), described.end(), element) == described.end();
-      if (element->registry == Registry::ours && new_one) described.push_back(element);
-    }
+    add(described, one.elements);
+    add(reversed, one.reverse);
   }
   prologue_.push_back(options_template_record(first_id_, kOptionTemplates[Option::sampling]));
   prologue_.push_back(number_record(first_id_, domain_id_, std::uint32_t{1}, std::uint32_t{0}));
@@ -134,22 +139,23 @@ Options::Options(const IpfixSettings& settings, const Templates& templates)
     report_templates_.push_back(
         options_template_record(static_cast<std::uint16_t>(first_id_ + i), kOptionTemplates[i]));
   }
-  for (const Element* element : described) type_records_.push_back(type_record(*element));
+  for (const Element* element : described) type_records_.push_back(type_record(*element, false));
+  for (const Element* element : reversed) type_records_.push_back(type_record(*element, true));
 }
 
-ControlRecord Options::type_record(const Element& element) const {
+ControlRecord Options::type_record(const Element& element, bool reverse) const {
   ControlRecord record{static_cast<std::uint16_t>(first_id_ + Option::element_type), false,
                        std::vector<std::uint8_t>(kRecordRoom)};
   Writer writer{record.bytes};
   writer.put(enterprise_number_);
-  writer.put(element.id);
+  writer.put(static_cast<std::uint16_t>(element.id | (reverse ? kReverseBit : 0U)));
   writer.put(static_cast<std::uint8_t>(element.type));
   writer.put(static_cast<std::uint8_t>(element.semantics));
   writer.put(static_cast<std::uint16_t>(element.unit));
   // libfixbuf takes up a type only from a record that has a range.
   writer.put(std::uint64_t{0});
   writer.put(element.octets > 8 ? std::uint64_t{0} : ~std::uint64_t{0} >> (64U - 8U * element.octets));
-  put_text(writer, element.name);
+  put_text(writer, reverse ? std::string{kReversePrefix}.append(element.name) : std::string{element.name});
   put_text(writer, description(element));
   record.bytes.resize(writer.written());
   return record;

@@ -3,12 +3,14 @@
 #include "whiteowl/ipfix/template.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/ipfix/elements.hpp"
+#include "whiteowl/ipfix/message.hpp"
 
 namespace whiteowl {
 
@@ -126,15 +128,21 @@ bool needs_extended_tcp(const IpfixSettings& settings) {
 }
 
 std::vector<std::uint8_t> template_record(const Template& from, std::uint32_t enterprise_number) {
-  std::vector<std::uint8_t> bytes(4 + 8 * from.elements.size());
+  std::vector<std::uint8_t> bytes(4 + 8 * (from.elements.size() + from.reverse.size()));
   Writer writer{bytes};
   writer.put(from.id);
-  writer.put(static_cast<std::uint16_t>(from.elements.size()));
+  writer.put(static_cast<std::uint16_t>(from.elements.size() + from.reverse.size()));
   for (const Element* element : from.elements) {
     const bool ours = element->registry == Registry::ours;
     writer.put(static_cast<std::uint16_t>(element->id | (ours ? kEnterpriseBit : 0U)));
     writer.put(element->octets);
     if (ours) writer.put(enterprise_number);
+  }
+  for (const Element* element : from.reverse) {
+    const bool ours = element->registry == Registry::ours;
+    writer.put(static_cast<std::uint16_t>(element->id | kEnterpriseBit | (ours ? kReverseBit : 0U)));
+    writer.put(element->octets);
+    writer.put(ours ? enterprise_number : kReversePen);
   }
   bytes.resize(writer.written());
   return bytes;
@@ -165,6 +173,40 @@ Templates::Templates(const IpfixSettings& settings) {
     next.encode_all = encode_all_of(settings, static_cast<RecordKind>(kind));
     all_.push_back(std::move(next));
   }
+  if (settings.biflow) add_biflows(settings);
+  for (const Template& one : all_) {
+    constexpr std::size_t kHeaders = MessageWriter::kHeaderOctets + MessageWriter::kSetHeaderOctets;
+    constexpr std::size_t kPadding = 3;
+    shortest_message_ = std::max(
+        {shortest_message_, kHeaders + template_record(one, 0).size(), kHeaders + std::size_t{one.octets} + kPadding});
+  }
+}
+
+void Templates::add_biflows(const IpfixSettings& settings) {
+  const std::size_t uniflows = all_.size();
+  for (std::size_t kind = 0; kind < kRecordKinds; ++kind) {
+    using enum RecordKind;
+    const auto record_kind = static_cast<RecordKind>(kind);
+    if (record_kind == ipv4_icmp || record_kind == ipv6_icmp) continue;
+    // Kinds that share a template share the Biflow's.
+    for (std::size_t before = 0; before < kind; ++before) {
+      if (by_kind_[before] == by_kind_[kind] && biflow_by_kind_[before] != kNone)
+        biflow_by_kind_[kind] = biflow_by_kind_[before];
+    }
+    if (biflow_by_kind_[kind] != kNone) continue;
+    Template both;
+    both.id = static_cast<std::uint16_t>(settings.template_id + all_.size());
+    both.elements = all_[by_kind_[kind]].elements;
+    both.octets = all_[by_kind_[kind]].octets;
+    for (const Element* element : both.elements) {
+      if (reversal_of(*element) == Reversal::once) continue;
+      both.reverse.push_back(element);
+      both.octets = static_cast<std::uint16_t>(both.octets + element->octets);
+    }
+    biflow_by_kind_[kind] = all_.size();
+    all_.push_back(std::move(both));
+  }
+  assert(all_.size() <= 2 * uniflows);
 }
 
 }  // namespace whiteowl

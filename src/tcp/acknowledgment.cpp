@@ -36,7 +36,7 @@ void observe_sack(const Observed& observed) noexcept {
 
 void observe_progress(const Observed& observed) noexcept {
   TcpColdDirection& peer = observed.peer_cold();
-  const TcpDirection& before = observed.peer_before;
+  const PeerBefore& before = observed.peer_before;
   const SeqNum ack = observed.segment().ack;
   const std::int32_t beyond = ack - before.snd_max;
   if (beyond == 1 && before.has(kProbePending)) {

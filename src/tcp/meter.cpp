@@ -113,7 +113,7 @@ struct TcpMeter::Impl {
     const bool syn = segment.has(tcp_flag::kSyn) && !reset;
     const SynMeaning meaning = syn ? judge_syn(exchange.conversation, exchange.direction, segment) : SynMeaning::stray;
     if (meaning == SynMeaning::reuse) return TcpVerdict::restart;
-    Observed observed{exchange, part, exchange.sender(), exchange.peer()};
+    Observed observed{exchange, part};
     observe_marks(observed, packet);
     if (reset) {
       observe_reset(exchange);
@@ -212,6 +212,12 @@ void TcpMeter::take(TcpConversation& conversation, unsigned direction, Timestamp
     fields.max_tcp_window = sender.window_max;
   }
   sender.window_min_inverted = sender.window_max = 0;
+}
+
+void TcpMeter::fetch_cold(std::uint32_t cold) const noexcept {
+  if (cold - 1U >= impl_->cold.size()) return;
+  const auto* part = reinterpret_cast<const std::byte*>(&impl_->cold[cold - 1U]);
+  for (std::size_t octet = 0; octet < sizeof(TcpCold); octet += kCacheLine) fetch_line(part + octet);
 }
 
 const TcpCounters& TcpMeter::counters() const noexcept { return impl_->counters; }

@@ -68,7 +68,7 @@ void begin_recovery(const Observed& observed, std::uint16_t kind) noexcept {
 
 void classify(const Observed& observed) noexcept {
   TcpColdDirection& cold = observed.sender_cold();
-  const TcpDirection& before = observed.before;
+  const SenderBefore& before = observed.before;
   const UsStamp now = observed.segment().now;
   const std::int32_t silence_us = observed.exchange.rules.timeout_us;
   const bool acked_long_ago = cold.has(kAcked) && cold.acked_at.older_than(silence_us, now);

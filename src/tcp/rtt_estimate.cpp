@@ -26,7 +26,7 @@ void note_ts_rtt(TcpColdDirection& peer, std::int32_t us) noexcept {
 
 // As the ACK found it: the first ACK of a conversation begun in the middle counts as progress.
 SeqNum una_before(const Observed& observed) noexcept {
-  const TcpDirection& before = observed.peer_before;
+  const PeerBefore& before = observed.peer_before;
   const SeqNum ack = observed.segment().ack;
   if (before.has(kUnaKnown)) return before.una;
   return ack.after(before.snd_max) ? before.snd_max : ack + 0xFFFFFFFFU;
@@ -56,7 +56,7 @@ void observe_sample(const Observed& observed) noexcept {
 
 void observe_echo(const Observed& observed) noexcept {
   const Segment& segment = observed.segment();
-  const TcpDirection& before = observed.peer_before;
+  const PeerBefore& before = observed.peer_before;
   if (segment.ts_echo == 0) return;
   const bool brings_data = observed.story.kind == SegmentKind::fresh || observed.story.kind == SegmentKind::gap;
   const bool held = before.has(kHeld) && una_before(observed).before(before.recover);

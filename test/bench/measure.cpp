@@ -32,6 +32,7 @@ pid_t start(char** command) {
   const pid_t child = ::fork();
   if (child != 0) return child;
   ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -80,6 +81,7 @@ int main(int count, char** words) {
   sigaddset(&child_ended, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // nobody would read the result
   const auto begin = std::chrono::steady_clock::now();
   const pid_t child = start(words + 3);
   if (child < 0) {

@@ -16,6 +16,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -442,6 +443,7 @@ def arguments():
 def main():
     options = arguments()
     harness.enter_private_network()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     bench = Bench(options)
     # Bound and never read: what peers send over UDP ends here, at no cost for anybody else.
     sink = harness.Sink(PORT)

@@ -95,6 +95,8 @@ TEST_SUITE("fanout" * doctest::skip(!in_private_network())) {
     const UniqueFd fd = bound_to("wb");
     const Fanout fanout = join_fanout(fd.get(), plan_for(FanoutMode::automatic, 4), [] {});
     CHECK(fanout.by == Fanout::By::classic_program);
+    CHECK(joined_fanout(fd.get())->by == Fanout::By::classic_program);
+    CHECK_FALSE(joined_fanout(bound_to("wb").get()).has_value());
     CHECK(fanout.text().starts_with("steered by a classic program"));
     CHECK(type_of(fd) == kClassic);
   }

@@ -22,6 +22,7 @@ TEST_CASE("the table aligns its columns and says what is not known") {
   InterfaceInfo first;
   first.name = "enp1s0f0";
   first.up = first.running = first.has_mac = first.offloads.gro = true;
+  first.strips_vlan_tags = true;
   first.speed_mbps = 10'000;
   first.driver = "ixgbe";
   first.rx_queues = 8;
@@ -33,9 +34,9 @@ TEST_CASE("the table aligns its columns and says what is not known") {
   second.mtu = 1500;
   const InterfaceInfo both[] = {first, second};
   CHECK(interface_table(both) ==
-        "NAME      STATE  SPEED      DRIVER  RXQ  MTU   MAC                MERGES  ADDRESSES\n"
-        "enp1s0f0  up     10 Gbit/s  ixgbe   8    9000  02:00:00:00:00:01  gro     192.0.2.1 2001:db8::1\n"
-        "tun0      down   -          -       -    1500  -                  -       -\n");
+        "NAME      STATE  SPEED      DRIVER  RXQ  MTU   MAC                OFFLOADS  ADDRESSES\n"
+        "enp1s0f0  up     10 Gbit/s  ixgbe   8    9000  02:00:00:00:00:01  gro vlan  192.0.2.1 2001:db8::1\n"
+        "tun0      down   -          -       -    1500  -                  -         -\n");
 }
 
 TEST_CASE("a mistyped interface is answered with the nearest name") {

@@ -442,7 +442,10 @@ TEST_SUITE("ring" * doctest::skip(!in_private_network())) {
   TEST_CASE("an interface that is deleted and made anew is captured again by all workers") {
     auto wire = std::make_unique<Wire>("wa", "wb");
     Sources sources;
-    add_members(sources, settings_for({"wb"}), 2, 5);
+    const RingStore shared{.order = std::make_shared<JoinOrder>(1)};
+    for (std::uint32_t worker = 0; worker < 2; ++worker) {
+      sources.push_back(std::make_unique<RingSource>(settings_for({"wb"}), worker, 2U, std::uint16_t{5}, shared));
+    }
     std::vector<Seen> seen;
     Sender{"wa"}.send(Build{.id = 1}.octets());
     wire.reset();
@@ -470,6 +473,73 @@ TEST_SUITE("ring" * doctest::skip(!in_private_network())) {
     CHECK(seen.size() == 300);
     CHECK(by_id(seen).size() == 300);
     run("ip -details link show wb | grep -q 'promiscuity 2'");
+  }
+
+  TEST_CASE("both directions of a tap's conversations meet in one worker, also after a leg was made anew") {
+    auto east = std::make_unique<Wire>("ea", "eb");
+    const Wire west{"wa", "wb"};
+    constexpr std::uint32_t kWorkers = 3;
+    Sources sources;
+    const RingStore shared{.order = std::make_shared<JoinOrder>(2)};
+    for (std::uint32_t worker = 0; worker < kWorkers; ++worker) {
+      sources.push_back(
+          std::make_unique<RingSource>(settings_for({"eb", "wb"}), worker, kWorkers, std::uint16_t{5}, shared));
+    }
+    east.reset();
+    east = std::make_unique<Wire>("ea", "eb");
+    std::vector<Seen> seen;
+    const auto whole = [&] {
+      return std::all_of(sources.begin(), sources.end(), [](const auto& source) {
+        return source->interfaces()[0].link_losses.get() == 1 && source->interfaces()[0].away.get() == 0;
+      });
+    };
+    const auto deadline = std::chrono::steady_clock::now() + 5s;
+    // The last one first: it has to wait for its turn.
+    while (!whole() && std::chrono::steady_clock::now() < deadline) {
+      for (auto source = sources.rbegin(); source != sources.rend(); ++source) collect((*source)->read(), seen);
+    }
+    REQUIRE(whole());
+    Sender from_east{"ea"}, from_west{"wa"};
+    for (std::uint16_t flow = 0; flow < 100; ++flow) {
+      const auto port = static_cast<std::uint16_t>(20'000 + flow);
+      from_east.send(Build{.source_port = port, .destination_port = 443, .id = flow}.octets());
+      from_west.send(
+          Build{.source_host = 2, .destination_host = 1, .source_port = 443, .destination_port = port, .id = flow}
+              .octets());
+    }
+    std::map<std::uint16_t, std::set<std::size_t>> workers_of_flow;
+    std::size_t frames = 0;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      for (const auto& s : drain(*sources[i])) {
+        workers_of_flow[s.id()].insert(i);
+        ++frames;
+      }
+    }
+    CHECK(frames == 200);
+    CHECK(workers_of_flow.size() == 100);
+    for (const auto& [flow, workers] : workers_of_flow) CHECK(workers.size() == 1);
+    // Each leg has its own numbers.
+    std::uint64_t on_east = 0, on_west = 0;
+    for (const auto& source : sources) {
+      on_east += source->interfaces()[0].packets_received.get();
+      on_west += source->interfaces()[1].packets_received.get();
+    }
+    CHECK(on_east == 100);
+    CHECK(on_west == 100);
+    CHECK(sources[0]->interfaces()[1].name == "wb");
+  }
+
+  TEST_CASE("asked for stamps of a card that gives none, the kernel's are there") {
+    const Wire wire{"wa", "wb"};
+    CaptureSettings settings = settings_for({"wb"});
+    settings.timestamps = TimeStamps::hardware;
+    RingSource source{settings, 0, 1, 1};
+    const Timestamp before = std::chrono::system_clock::now();
+    Sender{"wa"}.send(Build{}.octets());
+    const auto seen = drain(source);
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].frame.time >= before - 1ms);
+    CHECK(source.interfaces()[0].hardware_stamps.get() == 0);
   }
 
   TEST_CASE("an interface that is missing at the start is refused with the nearest name, or waited for") {

@@ -99,7 +99,7 @@ TEST_CASE("a classic program is within what the kernel takes, and jumps forward 
   for (const std::uint32_t tunnels : {0U, 1U, kClassicLimits.tunnels}) {
     SteeringLimits limits = kClassicLimits;
     limits.tunnels = tunnels;
-    const auto program = steering_program(limits, 14).instructions;
+    const auto program = steering_program(limits, 14);
     CHECK(program.size() <= BPF_MAXINSNS);
     CHECK(program.back().code == (BPF_RET | BPF_A));
     for (std::size_t i = 0; i < program.size(); ++i) {

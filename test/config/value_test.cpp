@@ -164,6 +164,16 @@ TEST_CASE("a list is a sequence, a text with commas, or one element") {
   CHECK(complaint([&] { read_value(numbers, scalar(""), limits); }) == "a number is wanted");
 }
 
+TEST_CASE("a page needs an address and a port to listen on") {
+  CHECK(check_listen_address("").empty());
+  CHECK(check_listen_address("127.0.0.1:9108").empty());
+  CHECK(check_listen_address("[::1]:9108").empty());
+  for (const char* wrong : {"127.0.0.1", "9108", "localhost:9108", "::1", "127.0.0.1:0", "127.0.0.1:x"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(check_listen_address(wrong).empty());
+  }
+}
+
 TEST_CASE("a collector's address, name and port are told apart, IPv6 too") {
   const auto read = [](const char* text) {
     const HostPort got = parse_host_port(text);

@@ -114,6 +114,28 @@ TEST_CASE("the JSON has every counter, discards by reason") {
   CHECK_FALSE(json["packets_discarded"].contains("none"));
 }
 
+TEST_CASE("the interfaces of a live capture are told apart") {
+  Fixture fixture;
+  std::vector<InterfaceCounters> first(2), second(2);
+  for (auto* counters : {&first, &second}) {
+    (*counters)[0].name = "eth0";
+    (*counters)[1].name = "a\"b";
+  }
+  first[0].packets_received.add(60);
+  second[0].packets_received.add(20);
+  second[1].packets_dropped.add(5);
+  fixture.sources.workers[0].interfaces = first;
+  fixture.sources.workers[1].interfaces = second;
+  const auto json = nlohmann::json::parse(counters_json(fixture.sources));
+  CHECK(json["interfaces"].size() == 2);
+  CHECK(json["interfaces"]["eth0"].size() == kInterfaceCounterTable.size());
+  CHECK(json["interfaces"]["eth0"]["packets_received"] == 80);
+  CHECK(json["interfaces"]["a\"b"]["packets_dropped"] == 5);
+  CHECK(
+      counters_line(fixture.sources)
+          .ends_with("eth0.packets_received=80 eth0.packets_dropped=0 a\"b.packets_received=0 a\"b.packets_dropped=5"));
+}
+
 TEST_CASE("the line has what is not zero and what is looked for first") {
   Fixture fixture;
   const std::string line = counters_line(fixture.sources);

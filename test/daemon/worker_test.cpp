@@ -2,6 +2,7 @@
 #include "whiteowl/daemon/worker.hpp"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include "fake_source.hpp"
 #include "whiteowl/config/load.hpp"
@@ -86,6 +87,30 @@ TEST_CASE("a worker told not to wait ends although nobody empties its queue, and
   CHECK(worker.queue().size() == 8);
   CHECK(worker.counters().queue->records_not_sent.get() == 492);
   CHECK(worker.counters().queue->packets_in_records_not_sent.get() == 984);
+}
+
+TEST_CASE("a worker runs on the processor that it was given, and says if it may not") {
+  cpu_set_t mine;
+  REQUIRE(::sched_getaffinity(0, sizeof mine, &mine) == 0);
+  std::uint32_t last = 0;
+  for (std::uint32_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) last = CPU_ISSET(cpu, &mine) ? cpu : last;
+  Config config = small_config();
+  config.capture.cpus = {last};
+  std::atomic<int> ran_on{-1};
+  Input input = live_input(1);
+  input.set_filter = [&](const FilterChange&) {
+    ran_on = ::sched_getcpu();
+    return true;
+  };
+  Worker worker{std::move(input), config, 3, 4, QueueSink::WhenFull::drop};
+  worker.start();
+  worker.change({1, {}, {}, {}, std::make_shared<FilterChange>()});
+  while (worker.last_change() != 1) std::this_thread::yield();
+  CHECK(ran_on == static_cast<int>(last));
+
+  config.capture.cpus = {1023};
+  Worker elsewhere{live_input(1), config, 0, 1, QueueSink::WhenFull::drop};
+  CHECK_THROWS_AS(elsewhere.start(), StartError);
 }
 
 TEST_CASE("a worker follows a change after a batch, filter included, and says when") {

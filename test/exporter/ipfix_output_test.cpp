@@ -381,6 +381,39 @@ TEST_CASE("the last report tells the totals of what went before") {
   CHECK(last->find(0, 41)->number() == messages.size() - 1);
 }
 
+TEST_CASE("the directions of a Biflow go in one record, and a half that is alone in its own") {
+  Bench bench;
+  bench.ipfix.biflow = true;
+  bench.start();
+  const auto half = [](std::uint64_t flow_id, std::uint64_t packets, bool mate_follows) {
+    FlowRecord record;
+    record.protocol = 6;
+    record.flow_id = flow_id;
+    record.packets = packets;
+    record.mate_follows = mate_follows;
+    return record;
+  };
+  CHECK(bench.write(half(10, 1, true)));
+  CHECK(bench.write(half(11, 2, false)));
+  CHECK(bench.write(half(21, 3, true)));  // its mate was lost
+  CHECK(bench.write(half(30, 4, true)));
+  CHECK(bench.write(half(31, 5, false)));
+  CHECK(bench.write(half(40, 6, false)));
+  CHECK(bench.write(half(50, 7, true)));  // and the program ends
+  bench.finish();
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> seen;
+  for (const auto& message : bench.arrived()) {
+    for (const auto& record : message.records) {
+      if (record.scope_fields != 0) continue;
+      const auto* reverse = record.find(29'305, 2);
+      seen.emplace_back(record.find(0, 2)->number(), reverse == nullptr ? 0 : reverse->number());
+    }
+  }
+  CHECK(seen == std::vector<std::pair<std::uint64_t, std::uint64_t>>{{1, 2}, {3, 0}, {4, 5}, {6, 0}, {7, 0}});
+  CHECK(bench.counters.records_sent.get() == 7);
+  CHECK(bench.settled() == 7);
+}
+
 TEST_CASE("whatever the network does, each record is settled once and every message can be read") {
   std::mt19937_64 random{7};
   for (int round = 0; round < 30; ++round) {
@@ -388,13 +421,15 @@ TEST_CASE("whatever the network does, each record is settled once and every mess
     bench.network.reliable = round % 3 == 0;
     const bool extended = round % 5 < 2;
     bench.ipfix.fields = {extended ? "extended" : "standard"};
+    bench.ipfix.biflow = round % 4 == 1;
     // Room for all templates and a record, or not.
-    bench.network.max_message = round % 2 == 0 ? 512 : extended ? 2000 : 1472;
+    bench.network.max_message = round % 2 == 0 ? 512 : extended ? 6000 : 1472;
     // A refused part of what takes several messages is missing to the reader: no fault of the writer's.
     const bool can_be_refused = !bench.network.reliable && bench.network.max_message != 512;
     bench.settings.template_messages = static_cast<std::uint32_t>(random() % 20);
     bench.settings.max_rate = round % 4 == 0 ? 5000 : 0;
     bench.start(1s);
+    std::uint64_t last_flow_id = 0;
     for (int i = 0; i < 3000; ++i) {
       bench.now += Duration{static_cast<std::int64_t>(random() % 2'000'000)};
       if (random() % 50 == 0) bench.network.answer = static_cast<SendResult>(random() % 3);
@@ -405,7 +440,11 @@ TEST_CASE("whatever the network does, each record is settled once and every mess
         ++bench.network.session;
       }
       if (random() % 20 == 0) bench.output->step(bench.now);
-      static_cast<void>(bench.write(random_record(random)));
+      FlowRecord record = random_record(random);
+      record.mate_follows = random() % 3 == 0;
+      if (random() % 2 == 0) record.flow_id = last_flow_id ^ 1U;
+      last_flow_id = record.flow_id;
+      static_cast<void>(bench.write(record));
       // A refused message is missing to the reader although its numbers are spent.
       if (bench.network.refuse) {
         static_cast<void>(bench.arrived());

@@ -233,6 +233,31 @@ TEST_CASE("what the host itself sends is egress and leaves by the interface that
   }
 }
 
+TEST_CASE("of a Biflow both directions are exported together, the initiator's first") {
+  Bench bench;
+  bench.settings.biflow = true;
+  bench.meter = std::make_unique<Meter>(bench.settings, TcpSettings{}, DecodeSettings{}, 1, bench.sink);
+  bench.see(0s, back(kUdp));
+  for (Duration t = 1s; t < 30s; t += 2s) bench.see(t, kUdp);  // the first speaker is silent, the conversation is not
+  bench.see(29'500ms, back(kUdp));
+  CHECK(bench.sink.records.empty());
+  for (Duration t = 31s; t < 62s; t += 2s) bench.see(t, kUdp);
+  REQUIRE(bench.sink.records.size() == 2);
+  bench.see(70s, {.from = 5, .to = 6});
+  bench.meter->flush(FlowEndReason::forced_end);
+  const auto& records = bench.sink.records;
+  REQUIRE(records.size() == 4);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(records[i].end_reason == FlowEndReason::active_timeout);
+    CHECK(records[i].source_port == (i == 0 ? 2000 : 1000));
+    CHECK(records[i].mate_follows == (i == 0));
+  }
+  CHECK(records[0].packets == 2);
+  CHECK((records[0].flow_id ^ records[1].flow_id) == 1);
+  // No answer came after the snapshot: records of one direction alone.
+  for (std::size_t i = 2; i < 4; ++i) CHECK_FALSE(records[i].mate_follows);
+}
+
 TEST_CASE("each direction has a record and timeouts of its own") {
   Bench bench;
   bench.see(0s, kUdp);
@@ -385,4 +410,31 @@ TEST_CASE("what was reserved is what the tables hold") {
   const std::size_t per_flow = (large.meter->memory_octets() - small.meter->memory_octets()) / 99'000;
   CHECK(per_flow > 192 + 32 + 288);
   CHECK(per_flow < 700);
+}
+
+TEST_CASE("a TCP conversation that goes on in one direction alone is counted once, what is one-way by nature is not") {
+  Bench bench;
+  constexpr std::uint8_t kSyn = 2, kRst = 4, kPsh = 8, kAck = 16;
+  Duration now{};
+  const auto see = [&](const Says& says) { bench.see(now += 1ms, says); };
+  const auto one_way = [&] { return bench.meter->counters().conversations_one_way.get(); };
+  for (int i = 0; i < 6; ++i) {
+    see(tcp(3, kSyn, 1, 0));             // in vain
+    see(server(4, kSyn | kAck, 1, 2));   // to an address that somebody forged
+    see(tcp(5, kRst | kAck, 1, 2));      // the forged address defends itself
+    if (i < 3) see(tcp(6, kAck, 1, 2));  // a scan
+    see(tcp(7, kPsh | kAck, 1, 2));      // answered, as it should be
+    see(server(7, kAck, 2, 1));
+  }
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 0);
+  // A handshake of which the answer was not seen, then data: for more than two active timeouts.
+  see(tcp(8, kSyn, 1, 0));
+  for (std::uint32_t i = 0; i < 40; ++i) bench.see(now += 4s, tcp(8, kPsh | kAck, 2 + i, 100));
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 1);
+  // One who only acknowledges.
+  for (std::uint32_t i = 0; i < 5; ++i) see(server(9, kAck, 2, 100 + i));
+  bench.wait_until(now += 1000s);
+  CHECK(one_way() == 2);
 }

@@ -141,6 +141,15 @@ TEST_CASE("each element of ours that is exported is described as RFC 5610 wants,
   const auto short_message = read_back(other, few.reports({}, {}, false), 0);
   CHECK(std::count_if(short_message.records.begin(), short_message.records.end(),
                       [](const auto& r) { return r.find(0, 341) != nullptr; }) == 1);
+  // Of Biflows the reversed elements too, with bit 14 of the id set.
+  settings.biflow = true;
+  const Options both{settings, Templates{settings}};
+  ipfix_reader::Reader third;
+  std::map<std::uint64_t, std::string> names;
+  for (const auto& record : read_back(third, both.reports({}, {}, false), 0).records) {
+    if (const auto* name = record.find(0, 341); name != nullptr) names[record.find(0, 303)->number()] = name->text();
+  }
+  CHECK(names == std::map<std::uint64_t, std::string>{{3, "avg_rtt_us"}, {0x4003, "reverse_avg_rtt_us"}});
 }
 
 TEST_CASE("no text is longer than one octet of length can say") {

@@ -340,6 +340,85 @@ TEST_CASE("every value put in is read back by a reader that knows only RFC 7011"
   CHECK(round_trip(settings).size() == 1);
 }
 
+TEST_CASE("a Biflow's template has the reverse of what is not said once, under RFC 5103's numbers") {
+  IpfixSettings settings;
+  settings.biflow = true;
+  const Templates templates{settings};
+  FlowRecord tcp;
+  tcp.protocol = 6;
+  FlowRecord udp6;
+  udp6.protocol = 17;
+  udp6.ip_version = 6;
+  FlowRecord icmp;
+  icmp.protocol = 1;
+  // The templates of one direction are those without Biflows.
+  REQUIRE(templates.all().size() == 4);
+  CHECK(template_record(templates.all()[0], 99999) == kStandardIpv4);
+  CHECK(templates.of_both(icmp) == nullptr);
+  REQUIRE(templates.of_both(tcp) != nullptr);
+  CHECK(templates.of_both(tcp)->id == 258);
+  CHECK(templates.of_both(udp6)->id == 259);
+  CHECK(templates.next_id() == 260);
+  Bytes expected = kStandardIpv4;
+  expected[1] = 2;
+  expected[3] = 19 + 11;
+  const auto iana = [&](unsigned id, unsigned octets) {  // 29305 = 0x00007279
+    for (const unsigned o : {0x80U, id, 0U, octets, 0U, 0U, 0x72U, 0x79U})
+      expected.push_back(static_cast<std::uint8_t>(o));
+  };
+  const auto ours = [&](unsigned id, unsigned octets) {
+    for (const unsigned o : {0xC0U, id, 0U, octets, 0U, 1U, 0x86U, 0x9FU})
+      expected.push_back(static_cast<std::uint8_t>(o));
+  };
+  iana(2, 8);    // reversePacketDeltaCount
+  iana(1, 8);    // reverseOctetDeltaCount
+  iana(6, 1);    // reverseTcpControlBits
+  iana(152, 8);  // reverseFlowStartMilliseconds
+  iana(153, 8);  // reverseFlowEndMilliseconds
+  for (unsigned id = 1; id <= 4; ++id) ours(id, 4);
+  for (unsigned id = 5; id <= 6; ++id) ours(id, 2);
+  CHECK(template_record(*templates.of_both(tcp), 99999) == expected);
+  CHECK(templates.of_both(tcp)->octets == 82 + 8 + 8 + 1 + 8 + 8 + 20);
+  CHECK(templates.shortest_message() <= MessageWriter::kMinLimit);
+  settings.fields = {"extended"};
+  CHECK(Templates{settings}.shortest_message() > MessageWriter::kMinLimit);
+}
+
+TEST_CASE("a Biflow is read back with the values of both directions") {
+  std::mt19937_64 random{5};
+  for (const char* fields : {"standard", "extended"}) {
+    IpfixSettings settings;
+    settings.biflow = true;
+    settings.fields = {fields};
+    const Templates templates{settings};
+    ipfix_reader::Reader reader;
+    MessageWriter writer{7};
+    writer.clear(65'535);
+    for (const Template& one : templates.all()) {
+      const Bytes record = template_record(one, settings.enterprise_number);
+      std::copy(record.begin(), record.end(), writer.add(kTemplateSetId, record.size(), false));
+    }
+    static_cast<void>(reader.read(writer.finish(0, 0)));
+    for (std::uint32_t i = 0; i < 500; ++i) {
+      const FlowRecord front = random_record(random);
+      FlowRecord back = random_record(random);
+      while (kind_of(back) != kind_of(front)) back = random_record(random);
+      const Template* form = templates.of_both(front);
+      if (form == nullptr) continue;
+      writer.clear(65'535);
+      form->encode(front, back, writer.add(form->id, form->octets, true));
+      const auto message = reader.read(writer.finish(0, 0));
+      REQUIRE(message.records.size() == 1);
+      for (auto field : message.records[0].fields) {
+        const bool reversed = field.pen == 29'305 || (field.pen != 0 && (field.id & 0x4000U) != 0);
+        if (field.pen == 29'305) field.pen = 0;
+        field.id = static_cast<std::uint16_t>(field.id & 0x3FFFU);
+        check_field(reversed ? back : front, field);
+      }
+    }
+  }
+}
+
 TEST_CASE("a list of names keeps its order and gives IPv6 records the IPv6 elements") {
   IpfixSettings settings;
   settings.fields = {"octetDeltaCount", "destinationIPv4Address", "max_rtt_us"};

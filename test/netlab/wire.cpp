@@ -12,7 +12,8 @@
 //   drop_syn, drop_fin      the first so many segments with this flag
 //   reorder, hold_us        percent of segments with payload that wait hold_us more and may be overtaken
 //   duplicate               percent of segments with payload that go out twice
-//   dark_from_us, dark_us   nothing passes for dark_us, from dark_from_us after the first payload on this leg
+//   dark_after, dark_us     nothing passes for dark_us, from the so-manieth segment with payload on
+//   mark                    percent of segments of an ECN-capable transport that get Congestion Experienced
 //   rate_kbps, queue        a bottleneck with room for so many frames
 //   first_only              what goes by percent or number spares segments that were sent before
 //
@@ -118,6 +119,26 @@ struct Gap {
   bool holds(std::uint32_t seq) const { return seq - from < to - from; }
 };
 
+// RFC 3168: the ECN field of the IP header.
+unsigned ecn(const std::vector<std::uint8_t>& frame) {
+  return be(frame.data() + 12, 2) == 0x0800 ? frame[15] & 3U : (frame[15] >> 4U) & 3U;
+}
+
+// Congestion Experienced; the header checksum of IPv4 is brought up to date (RFC 1624).
+void mark(std::vector<std::uint8_t>& frame) {
+  if (be(frame.data() + 12, 2) != 0x0800) {
+    frame[15] |= 0x30U;
+    return;
+  }
+  const std::uint32_t before = be(frame.data() + 14, 2);
+  frame[15] |= 3U;
+  std::uint32_t sum = (~be(frame.data() + 24, 2) & 0xFFFFU) + (~before & 0xFFFFU) + be(frame.data() + 14, 2);
+  sum = (sum & 0xFFFFU) + (sum >> 16U);
+  sum = ~((sum & 0xFFFFU) + (sum >> 16U));
+  frame[24] = static_cast<std::uint8_t>(sum >> 8U);
+  frame[25] = static_cast<std::uint8_t>(sum);
+}
+
 // The highest sequence number so far, of every connection that passed here.
 class Highest {
  public:
@@ -180,9 +201,9 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 }
 
 LegSettings read_leg(std::string_view text) {
-  static const std::set<std::string_view> names = {"delay_us",     "jitter_us", "loss",      "data_loss", "ack_loss",
-                                                   "drop_syn",     "drop_fin",  "reorder",   "hold_us",   "duplicate",
-                                                   "dark_from_us", "dark_us",   "rate_kbps", "queue",     "first_only"};
+  static const std::set<std::string_view> names = {
+      "delay_us", "jitter_us", "loss",       "data_loss", "ack_loss",  "drop_syn", "drop_fin",   "reorder",
+      "hold_us",  "duplicate", "dark_after", "dark_us",   "rate_kbps", "queue",    "first_only", "mark"};
   LegSettings settings;
   for (const auto item : split(text, ',')) {
     const auto equals = item.find('=');
@@ -204,10 +225,14 @@ enum class Fate { pass, lose, hold, twice };
 
 class Leg {
  public:
-  void set(LegSettings settings) { settings_ = std::move(settings); }
+  void set(LegSettings settings) {
+    settings_ = std::move(settings);
+    dark_after_ = static_cast<std::uint64_t>(settings_.get("dark_after"));
+  }
   void seed(std::uint64_t seed) {
     random_.seed(seed);
     jitter_.seed(seed + 1'000'000);
+    marking_.seed(seed + 2'000'000);
   }
 
   // As many draws for every frame, so that the n-th frame has the same fate however the others fared.
@@ -215,12 +240,8 @@ class Leg {
     const double lose = percent_(random_), late = percent_(random_), twice = percent_(random_);
     if (!frame.segment) return Fate::pass;
     const Segment& segment = *frame.segment;
-    if (segment.payload > 0) {
-      if (data_++ == 0) first_data_ = now;
-    }
-    const bool dark = data_ > 0 && settings_.get("dark_us") > 0 &&
-                      now >= first_data_ + settings_.time("dark_from_us") &&
-                      now < first_data_ + settings_.time("dark_from_us") + settings_.time("dark_us");
+    if (segment.payload > 0 && ++data_ == dark_after_) dark_until_ = now + settings_.time("dark_us");
+    const bool dark = dark_until_ && now < *dark_until_;
     if (dark || flag_lost(segment)) return Fate::lose;
     if (frame.sent_before && settings_.get("first_only") > 0) return Fate::pass;
     double chance = settings_.get("loss");
@@ -251,6 +272,10 @@ class Leg {
     return due;
   }
   void arrived() { --waiting_; }
+  bool marks(const Frame& frame) {
+    const bool drawn = percent_(marking_) < settings_.get("mark");
+    return drawn && frame.segment && ecn(frame.octets) != 0;
+  }
   Clock::duration delay() const { return settings_.time("delay_us"); }
 
  private:
@@ -261,11 +286,12 @@ class Leg {
   }
 
   LegSettings settings_;
-  std::mt19937_64 random_, jitter_;
+  std::mt19937_64 random_, jitter_, marking_;
   std::uniform_real_distribution<double> percent_{0, 100};
-  std::uint64_t data_ = 0, waiting_ = 0;
+  std::uint64_t data_ = 0, dark_after_ = 0, waiting_ = 0;
   unsigned syns_lost_ = 0, fins_lost_ = 0;
-  Time first_data_, free_at_, last_;
+  std::optional<Time> dark_until_;
+  Time free_at_, last_;
 };
 
 // ---- what is known of one direction
@@ -282,6 +308,7 @@ struct Direction {
   std::uint64_t held = 0, doubled = 0;
   std::uint64_t tap_segments = 0;     // passed the tap, copies included
   std::uint64_t tap_copies = 0;       // copies among them
+  std::uint64_t tap_marked = 0;       // with Congestion Experienced among them
   std::uint64_t tap_again_below = 0;  // sent before, begin below the highest number that passed: visible repeats
   std::uint64_t tap_again_above = 0;  // sent before, but what they repeat and all behind it never passed
   std::uint64_t tap_again_late = 0;   // of the visible repeats: themselves overtaken by what was sent later
@@ -327,7 +354,7 @@ class Wire {
     std::printf("{");
     for (unsigned i = 0; i < 2; ++i) {
       const Direction& d = directions_[i];
-      const std::array<std::pair<const char*, std::uint64_t>, 15> values{{{"segments", d.segments},
+      const std::array<std::pair<const char*, std::uint64_t>, 16> values{{{"segments", d.segments},
                                                                           {"sent_before", d.sent_before},
                                                                           {"lost_before", d.lost_before},
                                                                           {"lost_after", d.lost_after},
@@ -336,6 +363,7 @@ class Wire {
                                                                           {"doubled", d.doubled},
                                                                           {"tap_segments", d.tap_segments},
                                                                           {"tap_copies", d.tap_copies},
+                                                                          {"tap_marked", d.tap_marked},
                                                                           {"tap_again_below", d.tap_again_below},
                                                                           {"tap_again_above", d.tap_again_above},
                                                                           {"tap_again_late", d.tap_again_late},
@@ -382,6 +410,7 @@ class Wire {
   void enter(unsigned leg, Frame frame, Time now) {
     Direction& d = direction(leg);
     const Fate fate = legs_[leg].decide(frame, now);
+    if (legs_[leg].marks(frame)) mark(frame.octets);
     std::optional<Time> due;
     if (fate != Fate::lose) due = legs_[leg].arrival(frame.octets.size(), now, fate == Fate::hold);
     note(leg, frame, !due ? "lost" : fate == Fate::hold ? "held" : fate == Fate::twice ? "doubled" : "passed", now);
@@ -423,6 +452,7 @@ class Wire {
     if (!frame.segment) return;
     Direction& d = direction(leg);
     ++d.tap_segments;
+    if (ecn(frame.octets) == 3) ++d.tap_marked;
     if (frame.copy) {
       ++d.tap_copies;
       return;

@@ -7,8 +7,10 @@ import select
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
+import urllib.request
 
 import ipfix
 import probe
@@ -240,6 +242,33 @@ class Reload(Service):
         _, counters = self.stop(running)
         self.assertEqual(counters["packets_received"], 20000)
         self.assertEqual(counters["packets_in_records_sent"], 20000)
+
+
+class Metrics(Service):
+    def test_the_counters_are_read_over_http_while_the_program_runs(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.write("capture:\n  interface: near0\n  bpf_filter: udp dst port 7000\n")
+        running = self.start("--set", f"metrics.listen=127.0.0.1:{port}")
+        send_udp(200)
+
+        def page():
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                return answer.read().decode().splitlines()
+
+        for line in (
+            "chompy_probe_packets_received_total 200",
+            'chompy_probe_interface_packets_received_total{interface="near0"} 200',
+        ):
+            probe.wait_for(line, lambda wanted=line: wanted in page())
+        if shutil.which("promtool"):
+            text = "\n".join(line for line in page() if "exposer_" not in line) + "\n"
+            check = subprocess.run(
+                ["promtool", "check", "metrics"], input=text.encode(), capture_output=True, check=False
+            )
+            self.assertEqual((check.returncode, check.stdout + check.stderr), (0, b""))
+        self.stop(running)
 
 
 class Restart(Service):

@@ -16,7 +16,8 @@ using namespace whiteowl::test;
 
 namespace {
 
-std::vector<ConversationResult> run(const std::vector<ScriptPacket>& packets, const TcpSettings& settings = {}) {
+std::vector<ConversationResult> run(const std::vector<ScriptPacket>& packets,
+                                    const TcpSettings& settings = extended_settings()) {
   ConversationRun conversation{settings};
   conversation.feed(packets);
   return conversation.results();
@@ -92,6 +93,35 @@ TcpFields merged(const TcpFields& a, const TcpFields& b) {
   return sum;
 }
 
+// Section 7's rule for records of one flow: counters add up, extremes are extremes of both, of the rest the last is
+// kept.
+TcpExtendedFields merged(const TcpExtendedFields& a, const TcpExtendedFields& b) {
+  using F = TcpExtendedFields;
+  TcpExtendedFields sum = b;
+  for (const auto member : {&F::retransmit_octets, &F::response_sum_us, &F::unseen_octets, &F::unique_octets})
+    sum.*member += a.*member;
+  for (const auto member : {&F::rtt_sample_count, &F::retransmit_fast_count, &F::retransmit_timeout_count,
+                            &F::out_of_order_count, &F::duplicate_packet_count, &F::duplicate_ack_count,
+                            &F::zero_window_us, &F::ecn_ce_count, &F::ecn_ece_count, &F::response_count})
+    sum.*member += a.*member;
+  for (const auto member : {&F::retransmit_spurious_count, &F::dsack_count, &F::syn_retransmit_count,
+                            &F::keepalive_count, &F::zero_window_count, &F::zero_window_probe_count, &F::ecn_cwr_count})
+    sum.*member = static_cast<std::uint16_t>(sum.*member + a.*member);
+  for (const auto member : {&F::max_scaled_window, &F::response_max_us, &F::max_in_flight_octets})
+    sum.*member = std::max(a.*member, b.*member);
+  sum.tcp_options |= a.tcp_options;
+  if (b.ts_min_rtt_us == 0 || (a.ts_min_rtt_us != 0 && a.ts_min_rtt_us < b.ts_min_rtt_us))
+    sum.ts_min_rtt_us = a.ts_min_rtt_us;
+  return sum;
+}
+
+// Whether the clock goes forward only, and not so far that a closed window lasts for more than 32 bits of microseconds.
+bool plain_clock(const std::vector<ScriptPacket>& lines) {
+  const auto back = [](const ScriptPacket& a, const ScriptPacket& b) { return b.us < a.us; };
+  return std::adjacent_find(lines.begin(), lines.end(), back) == lines.end() &&
+         lines.back().us - lines.front().us < 4'000'000'000;
+}
+
 }  // namespace
 
 TEST_CASE("the meter equals the slow reference on whole, spoilt and random conversations") {
@@ -118,7 +148,10 @@ TEST_CASE("swapping the directions swaps the records") {
     const auto straight = run(lines);
     for (auto& line : lines) line.direction = 1 - line.direction;
     auto swapped = run(lines);
-    for (auto& result : swapped) std::swap(result.fields[0], result.fields[1]);
+    for (auto& result : swapped) {
+      std::swap(result.fields[0], result.fields[1]);
+      std::swap(result.extended[0], result.extended[1]);
+    }
     INFO("seed " << seed);
     CHECK(straight == swapped);
   }
@@ -127,28 +160,33 @@ TEST_CASE("swapping the directions swaps the records") {
 TEST_CASE("snapshots anywhere add up to the whole") {
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     const auto lines = stream(seed);
+    if (lines.empty()) continue;
     const auto whole = run(lines);
     Dice dice{seed};
-    ConversationRun parts;
-    std::array<TcpFields, 2> sum{};
+    ConversationRun parts{extended_settings()};
+    std::array<TcpFields, 2> sum{}, expected{};
+    std::array<TcpExtendedFields, 2> extended_sum{}, extended_expected{};
+    const auto add = [](const ConversationResult& part, auto& fields, auto& extended) {
+      for (unsigned d = 0; d < 2; ++d) {
+        fields[d] = merged(fields[d], part.fields[d]);
+        extended[d] = merged(extended[d], part.extended[d]);
+      }
+    };
     std::size_t incarnations = 0;
     for (const auto& line : lines) {
-      if (dice.chance(200)) {
-        const auto part = parts.take();
-        for (unsigned d = 0; d < 2; ++d) sum[d] = merged(sum[d], part.fields[d]);
-      }
+      if (dice.chance(200)) add(parts.take(), sum, extended_sum);
       if (parts.feed(line) == TcpVerdict::restart) ++incarnations;
     }
-    for (const auto& result : parts.results())
-      for (unsigned d = 0; d < 2; ++d) sum[d] = merged(sum[d], result.fields[d]);
-    std::array<TcpFields, 2> expected{};
-    for (const auto& result : whole)
-      for (unsigned d = 0; d < 2; ++d) expected[d] = merged(expected[d], result.fields[d]);
+    for (const auto& result : parts.results()) add(result, sum, extended_sum);
+    for (const auto& result : whole) add(result, expected, extended_expected);
     INFO("seed " << seed);
     CHECK(incarnations + 1 == whole.size());
     for (unsigned d = 0; d < 2; ++d) {
       sum[d].min_tcp_window = expected[d].min_tcp_window = 0;
+      extended_sum[d].min_scaled_window = extended_expected[d].min_scaled_window = 0;
+      if (!plain_clock(lines)) extended_sum[d].zero_window_us = extended_expected[d].zero_window_us = 0;
       CHECK(sum[d] == expected[d]);
+      CHECK(extended_sum[d] == extended_expected[d]);
     }
   }
 }
@@ -170,7 +208,7 @@ TEST_CASE("numbers and times may begin anywhere, the wrap included") {
   }
 }
 
-TEST_CASE("a capture that holds every packet twice gives the same records") {
+TEST_CASE("a capture that holds every packet twice counts the copies, and nothing else moves") {
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     auto lines = stream(seed);
     std::uint16_t id = 0;
@@ -178,22 +216,108 @@ TEST_CASE("a capture that holds every packet twice gives the same records") {
     const auto once = run(lines);
     std::vector<ScriptPacket> doubled;
     for (const auto& line : lines) doubled.insert(doubled.end(), 2, line);
+    auto twice = run(doubled);
     INFO("seed " << seed);
-    CHECK(once == run(doubled));
+    REQUIRE(once.size() == twice.size());
+    std::uint64_t copies = 0;
+    for (auto& result : twice) {
+      for (auto& e : result.extended) {
+        copies += e.duplicate_packet_count;
+        e.duplicate_packet_count = 0;
+        e.quality &= static_cast<std::uint16_t>(~tcp_quality::kCapturedTwice);
+      }
+    }
+    CHECK(copies == lines.size());
+    CHECK(once == twice);
   }
 }
 
 TEST_CASE("the fields keep their order and their bounds") {
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
-    for (const auto& result : run(stream(seed))) {
+    const auto lines = stream(seed);
+    std::array<std::uint64_t, 2> payload{}, unique{}, more{};
+    for (const auto& line : lines) {
+      payload[line.direction] += line.payload;
+      if ((line.flags & tcp_flag::kFin) != 0) ++more[line.direction];  // its place in a segment that is partly old
+    }
+    for (const auto& result : run(lines)) {
       for (unsigned d = 0; d < 2; ++d) {
         const TcpFields& f = result.fields[d];
+        const TcpExtendedFields& e = result.extended[d];
         INFO("seed " << seed);
         CHECK(f.min_rtt_us <= f.avg_rtt_us);
         CHECK(f.avg_rtt_us <= f.max_rtt_us);
         CHECK((f.min_rtt_us == 0) == (f.max_rtt_us == 0));
+        CHECK((f.min_rtt_us == 0) == (e.rtt_sample_count == 0));
         CHECK(f.min_tcp_window <= f.max_tcp_window);
-        CHECK(f.retransmit_count <= result.packets[d]);
+        CHECK(e.min_scaled_window <= e.max_scaled_window);
+        CHECK(f.retransmit_count + e.duplicate_packet_count <= result.packets[d]);
+        REQUIRE(e.out_of_order_count <= f.retransmit_count);
+        const std::uint32_t repeats = f.retransmit_count - e.out_of_order_count;
+        CHECK(e.retransmit_fast_count + e.retransmit_timeout_count <= repeats);
+        CHECK(e.retransmit_spurious_count <= repeats);
+        CHECK(e.syn_retransmit_count <= repeats);
+        CHECK(e.response_max_us <= e.response_sum_us);
+        CHECK(e.tcp_state == static_cast<std::uint8_t>(result.state));
+        unique[d] += e.unique_octets;
+        more[d] += e.zero_window_probe_count;
+      }
+    }
+    for (unsigned d = 0; d < 2; ++d) CHECK(unique[d] <= payload[d] + more[d]);
+  }
+}
+
+TEST_CASE("octets seen and octets missed are the stream, whatever the capture lost between opening and close") {
+  for (std::uint64_t seed = 0; seed < 1500; ++seed) {
+    Dice dice{seed};
+    const auto whole = clean_stream(seed, 20 + seed % 100);
+    std::array<std::uint64_t, 2> octets{};
+    for (const auto& line : whole) octets[line.direction] += line.payload;
+    const unsigned loss = dice.one_of<unsigned>({0, 20, 100, 400});
+    std::vector<ScriptPacket> thin;
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      if (i < 3 || i + 2 >= whole.size() || !dice.chance(loss)) thin.push_back(whole[i]);
+    const auto results = run(thin);
+    INFO("seed " << seed);
+    REQUIRE(results.size() == 1);
+    for (unsigned d = 0; d < 2; ++d) {
+      const TcpExtendedFields& e = results[0].extended[d];
+      CHECK(e.out_of_order_count == 0);
+      CHECK(results[0].fields[d].retransmit_count == 0);
+      CHECK(e.unseen_octets + e.unique_octets <= octets[d] + 1);  // an unseen FIN
+      if ((e.quality & tcp_quality::kHoleOverflow) == 0) CHECK(e.unseen_octets + e.unique_octets >= octets[d]);
+      CHECK(((e.quality & tcp_quality::kCaptureLoss) != 0) == (e.unseen_octets != 0));
+    }
+  }
+}
+
+TEST_CASE("any merge of conversations that keeps each one's order gives the same records") {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    Dice dice{seed};
+    std::array<std::vector<ScriptPacket>, 3> lines;
+    for (std::size_t i = 0; i < lines.size(); ++i) lines[i] = bulk_stream(seed * 3 + i, 40);
+    TcpSettings settings = extended_settings();
+    settings.syn_cache_max = 64;
+    TcpMeter meter{settings, 1, 3};
+    std::array<TcpConversation, 3> conversations{};
+    std::array<std::size_t, 3> at{};
+    for (std::uint32_t i = 0; i < 3; ++i) conversations[i].cold = i + 1;
+    for (std::size_t left = 120; left > 0;) {
+      const auto which = static_cast<std::size_t>(dice.below(3));
+      if (at[which] == lines[which].size()) continue;
+      const ScriptPacket& line = lines[which][at[which]++];
+      ScriptFrame frame{line, {.port = static_cast<std::uint16_t>(40000 + which)}};
+      REQUIRE(meter.observe(conversations[which], line.direction, frame.packet(), 77 + which) == TcpVerdict::counted);
+      --left;
+    }
+    for (std::size_t i = 0; i < 3; ++i) {
+      const auto alone = run(lines[i]);
+      const Timestamp end{std::chrono::microseconds{ScriptFrame::Form{}.epoch_us + lines[i].back().us}};
+      for (unsigned d = 0; d < 2; ++d) {
+        const auto merged_in = take_from(meter, conversations[i], d, end);
+        INFO("seed " << seed);
+        CHECK(merged_in.standard == alone[0].fields[d]);
+        CHECK(merged_in.extended == alone[0].extended[d]);
       }
     }
   }
@@ -203,7 +327,7 @@ TEST_CASE("a whole conversation of random bytes does no harm") {
   Dice dice{4711};
   TcpSettings settings;
   settings.syn_cache_max = 16;
-  settings.retransmit_mode = RetransmitMode::strict;
+  settings.extended = true;
   TcpMeter meter{settings, 1, 4};
   std::array<TcpConversation, 4> conversations{};
   std::array<std::uint8_t, 96> bytes{};
@@ -229,7 +353,25 @@ TEST_CASE("a whole conversation of random bytes does no harm") {
     const TcpDirection& d = conversations[which].direction[direction];
     REQUIRE(d.outstanding_count <= TcpDirection::kOutstanding);
     REQUIRE(d.timestamp_count <= TcpDirection::kTimestamps);
-    if (dice.chance(10)) repeats += take_from(meter, conversations[which], direction).standard.retransmit_count;
+    if (!dice.chance(10)) continue;
+    const auto taken = take_from(meter, conversations[which], direction, frame.time);
+    const TcpExtendedFields& e = taken.extended;
+    repeats += taken.standard.retransmit_count;
+    const std::uint32_t counted[] = {e.retransmit_fast_count,
+                                     e.retransmit_timeout_count,
+                                     e.out_of_order_count,
+                                     e.duplicate_packet_count,
+                                     e.duplicate_ack_count,
+                                     e.ecn_ce_count,
+                                     e.ecn_ece_count,
+                                     e.response_count,
+                                     e.rtt_sample_count,
+                                     e.keepalive_count,
+                                     e.dsack_count};
+    for (const std::uint32_t number : counted) REQUIRE(number <= packets);
+    REQUIRE(e.min_scaled_window <= e.max_scaled_window);
+    REQUIRE(e.tcp_state <= static_cast<std::uint8_t>(TcpState::closed));
+    REQUIRE(e.tcp_window_scale <= 14);
   }
   CHECK(repeats <= packets);
 }

@@ -132,6 +132,40 @@ inline std::vector<ScriptPacket> bulk_stream(std::uint64_t seed, std::size_t cou
   return stream;
 }
 
+// A whole conversation without any accident: opening, segments both ways, each acknowledged, both FINs.
+inline std::vector<ScriptPacket> clean_stream(std::uint64_t seed, std::size_t segments) {
+  Dice dice{seed};
+  std::uint32_t next[2] = {static_cast<std::uint32_t>(dice.next()), static_cast<std::uint32_t>(dice.next())};
+  std::vector<ScriptPacket> stream;
+  std::int64_t us = 0;
+  const auto say = [&](unsigned direction, unsigned flags, std::uint32_t payload) {
+    ScriptPacket p;
+    p.us = us += dice.one_of<std::int64_t>({20, 300, 5'000, 40'000});
+    p.direction = direction;
+    p.flags = static_cast<std::uint16_t>(flags);
+    p.seq = next[direction];
+    p.ack = (flags & tcp_flag::kAck) != 0 ? next[1 - direction] : 0;
+    p.payload = payload;
+    p.window = 60'000;
+    p.ip_id = static_cast<std::uint16_t>(stream.size() + 1);
+    next[direction] += payload + ((flags & (tcp_flag::kSyn | tcp_flag::kFin)) != 0 ? 1U : 0U);
+    stream.push_back(p);
+  };
+  say(0, tcp_flag::kSyn, 0);
+  say(1, tcp_flag::kSyn | tcp_flag::kAck, 0);
+  say(0, tcp_flag::kAck, 0);
+  for (std::size_t i = 0; i < segments; ++i) {
+    const unsigned side = dice.chance(300) ? 1 : 0;
+    const std::size_t burst = 1 + dice.below(6);
+    for (std::size_t k = 0; k < burst; ++k) say(side, tcp_flag::kAck, 2 + static_cast<std::uint32_t>(dice.below(1459)));
+    say(1 - side, tcp_flag::kAck, 0);
+  }
+  say(0, tcp_flag::kAck | tcp_flag::kFin, 0);
+  say(1, tcp_flag::kAck | tcp_flag::kFin, 0);
+  say(0, tcp_flag::kAck, 0);
+  return stream;
+}
+
 // A given conversation with losses, repeats, copies, reordering and spoilt fields.
 inline std::vector<ScriptPacket> mutated_stream(std::vector<ScriptPacket> packets, std::uint64_t seed) {
   Dice dice{seed};

@@ -169,7 +169,7 @@ TEST_CASE("a flood of SYNs does not touch the round-trip times of an established
   ConversationRun run;
   run.feed(parse_tcp_script("HS\n40 > 1001 5001 100 A 64000\n"));
   auto line = parse_tcp_script("50 > 1 0 0 S 64000\n").front();
-  for (std::uint32_t i = 0; i < 100'000; ++i) {
+  for (std::uint32_t i = 0; i < 1'000'000; ++i) {
     TcpConversation other{};
     line.seq = i * 7919;
     ScriptFrame frame{line, {.port = static_cast<std::uint16_t>(i)}};

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- ClickHouse: flows from goflow2 by way of Kafka.  Made by chompy-probe --print-mapping clickhouse.
---   goflow2 -listen netflow://:2055 -transport=kafka -transport.kafka.brokers=kafka:9092 \
+--   goflow2 -listen 'netflow://:2055?workers=1' -transport=kafka -transport.kafka.brokers=kafka:9092 \
 --       -transport.kafka.topic=flows_raw -format=bin -mapping=mapping.yaml
 -- whiteowl.proto goes into format_schema_path.  A column of a field that is not exported is 0.
 -- Addresses come left-aligned in 16 octets; IPv4 ones are stored as ::ffff:a.b.c.d.

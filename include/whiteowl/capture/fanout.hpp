@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "whiteowl/capture/settings.hpp"
@@ -44,6 +45,9 @@ struct Fanout {
   // As for a log line: "steered by a loaded program".
   [[nodiscard]] std::string text() const;
 };
+
+// By what the packets of a socket that is a member already are shared out; nothing if it is in no group.
+[[nodiscard]] std::optional<Fanout> joined_fanout(int fd);
 
 // Makes the bound packet socket `fd` a member, and calls `let_in` at once when it is one: packets are its own from then
 // on.  Steering tries a loaded program (CAP_BPF), then a classic one.  If the group has one of the two already, that is

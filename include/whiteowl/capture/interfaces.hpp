@@ -31,6 +31,7 @@ struct InterfaceInfo {
   MacAddress mac;
   std::vector<std::string> addresses;  // IPv4 first, then IPv6
   SuperSegmentFeatures offloads;
+  bool strips_vlan_tags = false;  // the card takes the outer tag off and delivers it beside the packet
 };
 
 // In the kernel's order.  Throws std::system_error.

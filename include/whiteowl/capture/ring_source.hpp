@@ -3,10 +3,12 @@
 // shared with the kernel.  See packet(7) and Documentation/networking/packet_mmap.rst of Linux.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,9 +37,29 @@ struct RingGeometry {
   return static_cast<std::uint16_t>((first - 1U + interface) % 0xFFFFU + 1U);
 }
 
-// Who is told of rings that are made and given up, so that he may keep their sockets for the next process.  Called on
-// the thread that does it.
+// Has the workers join the group of each interface in the order of their numbers, again after an interface was lost. So
+// worker i is member i everywhere, and what the kernel's choice brings together on two interfaces, such as the legs of
+// a TAP, meets in one worker.
+class JoinOrder {
+ public:
+  explicit JoinOrder(std::size_t interfaces) : next_(interfaces) {}
+  [[nodiscard]] bool may_join(std::size_t interface, std::uint32_t worker) const noexcept {
+    return next_[interface].load(std::memory_order_acquire) == worker;
+  }
+  void joined(std::size_t interface, std::uint32_t worker) noexcept {
+    next_[interface].store(worker + 1, std::memory_order_release);
+  }
+  // Nobody can join another group before all have left the old one.
+  void left(std::size_t interface) noexcept { next_[interface].store(0, std::memory_order_release); }
+
+ private:
+  std::vector<std::atomic<std::uint32_t>> next_;  // worker
+};
+
+// What the rings of a process share.  Who is told of rings that are made and given up, so that he may keep their
+// sockets for the next process.  Called on the thread that does it.
 struct RingStore {
+  std::shared_ptr<JoinOrder> order = {};
   std::function<void(const std::string& name, int fd)> keep = {};
   std::function<void(const std::string& name)> forget = {};
 };
@@ -67,6 +89,7 @@ class RingSource final : public PacketSource {
   // Frames of one block of one ring.  Their wire octets leave out a VLAN tag that the kernel stripped.
   [[nodiscard]] const FrameBatch& read() noexcept override;
   [[nodiscard]] const CaptureCounters& counters() const noexcept override;
+  [[nodiscard]] std::span<const InterfaceCounters> interfaces() const noexcept override;
   void refresh_counters() noexcept override;
   // Thread of read(): another filter from now on.  False when the kernel did not take it on some interface (no memory,
   // or locked): the old one stays there.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "whiteowl/base/counter.hpp"
@@ -25,6 +26,16 @@ struct CaptureCounters {
   Counter interfaces_away;  // interfaces that are down or away now and waited for (a gauge)
 };
 
+// The share of one interface in these.
+struct InterfaceCounters {
+  std::string name;
+  Counter packets_received, octets_received;
+  Counter packets_dropped, ring_freezes;
+  Counter hardware_stamps;  // packets that bear the network card's time stamp
+  Counter link_losses;
+  Counter away;  // 1 while it is down or away (a gauge)
+};
+
 class PacketSource {
  public:
   virtual ~PacketSource() = default;
@@ -35,6 +46,8 @@ class PacketSource {
   // The line for the user when the source ended for another reason than its natural end; else empty.
   [[nodiscard]] virtual std::string failure() const { return {}; }
   [[nodiscard]] virtual const CaptureCounters& counters() const noexcept = 0;
+  // In the order of the settings; none for a file.
+  [[nodiscard]] virtual std::span<const InterfaceCounters> interfaces() const noexcept { return {}; }
   // Brings the counters up to the kernel's numbers.  Thread of read().
   virtual void refresh_counters() noexcept {}
 };

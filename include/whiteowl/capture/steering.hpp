@@ -27,11 +27,8 @@ struct SteeringLimits {
 inline constexpr SteeringLimits kClassicLimits{.tunnels = 2, .extensions = 2};
 inline constexpr SteeringLimits kLoadedLimits{.tunnels = 4, .extensions = 6};
 
-struct SteeringProgram {
-  std::vector<FilterInstruction> instructions;  // classic BPF; its return value modulo the members is the choice
-  std::size_t finish = 0;                       // where the hash is made of what has been found so far
-};
-// `link_octets`: of the link header of the interface, which ends with a type; 14, or 0 for none.
-[[nodiscard]] SteeringProgram steering_program(const SteeringLimits& limits, std::uint32_t link_octets);
+// Classic BPF; its return value modulo the members is the choice.  All it loads is known to be there, so that no load
+// ends it. `link_octets`: of the link header of the interface, which ends with a type; 14, or 0 for none.
+[[nodiscard]] std::vector<FilterInstruction> steering_program(const SteeringLimits& limits, std::uint32_t link_octets);
 
 }  // namespace whiteowl

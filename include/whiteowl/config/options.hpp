@@ -82,6 +82,7 @@ constexpr Limits checked_by(std::string (*check)(const std::string&)) {
 // In the order of the enumerators; no, yes for a switch.
 inline constexpr std::array<std::string_view, 6> kFanoutModeWords{"auto", "hash",          "steer",
                                                                   "cpu",  "queue_mapping", "round_robin"};
+inline constexpr std::array<std::string_view, 2> kTimeStampsWords{"software", "hardware"};
 inline constexpr std::array<std::string_view, 2> kTunnelWords{"outer", "inner"};
 inline constexpr std::array<std::string_view, 2> kRttSideWords{"destination", "source"};
 inline constexpr std::array<std::string_view, 2> kRetransmitModeWords{"seed", "strict"};
@@ -126,6 +127,15 @@ inline constexpr std::array kOptions = {
         "capture.defragment", "false", any(), Reload::no,
         "Let the kernel put fragmented IPv4 datagrams together first, so that each counts as one packet.",
         [](auto& c) -> auto& { return c.capture.defragment; }),
+    option(
+        "capture.cpus", "[]", range(0, 1023), Reload::no,
+        "Processors that the workers run on, one each in turn; an empty list leaves the choice to the kernel.",
+        [](auto& c) -> auto& { return c.capture.cpus; }),
+    option(
+        "capture.timestamps", "software", one_of(kTimeStampsWords), Reload::no,
+        "Who stamps the packets: the kernel, or the network card where it does. Its clock must have been switched on "
+        "and set to the system's before, which this program does not do.",
+        [](auto& c) -> auto& { return c.capture.timestamps; }),
     option(
         "capture.lock_filter", "false", any(), Reload::no,
         "Lock the filter in the kernel, so that not even this process can change it any more.",
@@ -244,6 +254,10 @@ inline constexpr std::array kOptions = {
         "Fields of a record: standard, extended, or a list of names, one of which may be standard or extended.",
         [](auto& c) -> auto& { return c.ipfix.fields; }),
     option(
+        "export.biflow", "false", any(), Reload::no,
+        "Export both directions of a conversation in one IPFIX record (RFC 5103); JSON and the table keep two.",
+        [](auto& c) -> auto& { return c.ipfix.biflow; }),
+    option(
         "export.enterprise_number", "99999", range(1, 4'294'967'295), Reload::no,
         "Private Enterprise Number of the TCP performance fields.",
         [](auto& c) -> auto& { return c.ipfix.enterprise_number; }),
@@ -259,6 +273,13 @@ inline constexpr std::array kOptions = {
         "export.max_rate", "auto", range_or("auto", 1, 1'000'000, "messages a second"), Reload::yes,
         "Messages to a UDP collector at most; auto slows down only the burst at the end.",
         [](auto& c) -> auto& { return c.exporter.max_rate; }),
+
+    option(
+        "metrics.listen", "\"\"", checked_by(check_listen_address), Reload::no,
+        "Address and port of a page of the counters for Prometheus, http://ADDRESS:PORT/metrics; empty switches it "
+        "off. "
+        "Whoever can reach the port can read it: 127.0.0.1:9108 keeps it on this host.",
+        [](auto& c) -> auto& { return c.metrics.listen; }),
 
     option(
         "log.level", "info", one_of(kLogLevelWords), Reload::yes, "The least important messages that are logged.",

@@ -66,6 +66,7 @@ struct HostPort {
 // Checks for Limits::check: empty, or why not.
 [[nodiscard]] std::string check_interface_name(const std::string& name);
 [[nodiscard]] std::string check_collector_address(const std::string& address);
+[[nodiscard]] std::string check_listen_address(const std::string& address);  // ADDRESS:PORT, or empty
 
 // One parser and one writer per type of destination.  The parsers throw BadValue and leave `out` alone then.
 void read_value(bool& out, const SettingValue& value, const Limits& limits);

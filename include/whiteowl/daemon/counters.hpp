@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct CounterSources {
     const MeterCounters* meter = nullptr;
     const TcpCounters* tcp = nullptr;
     const QueueCounters* queue = nullptr;
+    std::span<const InterfaceCounters> interfaces{};  // the same ones for every worker
   };
   std::vector<Worker> workers;
   const ExportCounters* exporter = nullptr;
@@ -124,6 +126,9 @@ inline constexpr std::array kCounterTable = {
                counter_place::meter<&MeterCounters::conversations>},
     CounterRow{"conversations_total", "Conversations ever begun.", CounterKind::total,
                counter_place::meter<&MeterCounters::conversations_total>},
+    CounterRow{"conversations_one_way",
+               "TCP conversations of which one direction was never seen although its end must have sent.",
+               CounterKind::total, counter_place::meter<&MeterCounters::conversations_one_way>},
     CounterRow{"evictions", "Conversations exported early because a flow table was full: the longest idle.",
                CounterKind::total, counter_place::meter<&MeterCounters::evictions>},
     CounterRow{"evictions_half_open", "The same: conversations without an answer, which go first.", CounterKind::total,
@@ -170,10 +175,40 @@ inline constexpr std::array kCounterTable = {
                counter_place::tcp<&TcpCounters::duplicate_packets>},
 };
 
-// One JSON object, a key for each row in the table's order; packets_discarded is an object by reason.  Ends with a
-// newline.
+// How much of it came over which interface.
+struct InterfaceCounterRow {
+  std::string_view name;
+  std::string_view sentence;
+  CounterKind kind;
+  Counter InterfaceCounters::*member;
+};
+inline constexpr std::array kInterfaceCounterTable = {
+    InterfaceCounterRow{"packets_received", "Packets delivered by the kernel.", CounterKind::total,
+                        &InterfaceCounters::packets_received},
+    InterfaceCounterRow{"octets_received", "Octets of those packets on the wire.", CounterKind::total,
+                        &InterfaceCounters::octets_received},
+    InterfaceCounterRow{"packets_dropped", "Packets lost by the kernel because a ring was full.", CounterKind::total,
+                        &InterfaceCounters::packets_dropped},
+    InterfaceCounterRow{"ring_freezes", "Times that a ring was full.", CounterKind::total,
+                        &InterfaceCounters::ring_freezes},
+    InterfaceCounterRow{"hardware_stamps", "Packets that bear the network card's time stamp.", CounterKind::total,
+                        &InterfaceCounters::hardware_stamps},
+    InterfaceCounterRow{"link_losses", "Times that the interface went down or away, for each worker.",
+                        CounterKind::total, &InterfaceCounters::link_losses},
+    InterfaceCounterRow{"rings_away", "Rings that wait for the interface, one for each worker.", CounterKind::now,
+                        &InterfaceCounters::away},
+};
+[[nodiscard]] std::size_t interface_count(const CounterSources& sources) noexcept;
+[[nodiscard]] const std::string& interface_name(const CounterSources& sources, std::size_t interface) noexcept;
+// All workers together.
+[[nodiscard]] std::uint64_t interface_sum(const CounterSources& sources, std::size_t interface,
+                                          Counter InterfaceCounters::*member) noexcept;
+
+// One JSON object, a key for each row in the table's order; packets_discarded is an object by reason; for a
+// live capture also "interfaces", an object by name of such objects.  Ends with a newline.
 [[nodiscard]] std::string counters_json(const CounterSources& sources);
-// name=value for each row that is not zero, and for those that an operator looks for first even when zero; one line.
+// name=value for each row that is not zero, and for those that an operator looks for first even when zero; of several
+// interfaces what was received and dropped on each; one line.
 [[nodiscard]] std::string counters_line(const CounterSources& sources);
 // Replaces the file at `path` at once, so that a reader finds the old or the new content, never half of it; a device or
 // pipe is written to.  Throws std::system_error.

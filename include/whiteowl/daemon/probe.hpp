@@ -33,6 +33,9 @@ inline constexpr Duration kStopPatience = std::chrono::seconds{5};
 // Four rings carry what a 10 Gbit/s interface can deliver; beyond that each costs memory and splits the table further.
 [[nodiscard]] std::uint32_t worker_count(const CaptureSettings& settings);
 
+// The settings of capture with what other settings mean for the rings.
+[[nodiscard]] CaptureSettings ring_settings(const Config& config);
+
 // Where the sockets of rings go and come from over a restart.
 struct RingHeritage {
   RingStore store{};

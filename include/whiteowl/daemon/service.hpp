@@ -34,6 +34,7 @@ struct ServiceSettings {
   Duration run_for{};              // stop by itself after this; 0 = run on
   bool watch_output = false;       // flows go to standard output: end when its reader is gone
   bool quiet = false;              // a person reads a file: what the table says anyway is logged at level debug
+  bool hardware_stamps = false;    // the network cards are asked to stamp the packets
   std::string subject;             // "eth0, eth1" or the file, for the status line of the service manager
   std::string counters_file;       // written at the end; empty = none
   // Puts new settings in force and returns what to log from now on; empty: there are none to read.  Never throws.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -47,7 +48,8 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void start();  // throws std::system_error when there is no thread to have
+  void
+  start();  // throws std::system_error when there is no thread to have, StartError when it may not run where it is to
   void join();
 
   // Any thread.
@@ -69,6 +71,7 @@ class Worker {
 
  private:
   void run() noexcept;
+  void pin(std::uint32_t cpu);
   void refresh_now_and_then(const FrameBatch& batch) noexcept;
   void follow_change() noexcept;
 
@@ -77,6 +80,7 @@ class Worker {
   QueueSink sink_;
   Meter meter_;
   std::uint32_t number_;
+  std::optional<std::uint32_t> cpu_;  // to run on
   Timestamp refreshed_{};
   Counter batches_;
   Mailbox<WorkerChange> mailbox_;

@@ -38,7 +38,8 @@ class IpfixOutput final : public RecordOutput {
  public:
   static constexpr std::size_t kMaxRecords = 2048;  // of a Message: bounds what is unsettled
   // Unsettled records at most: a Message being filled, one that may still be refused, one held over a new session.
-  static constexpr std::size_t kMaxUnsettled = 3 * kMaxRecords;
+  // One more waits for its other direction (export.biflow).
+  static constexpr std::size_t kMaxUnsettled = 3 * kMaxRecords + 2;
 
   IpfixOutput(std::unique_ptr<Transport> transport, const IpfixSettings& ipfix, const ExporterSettings& settings,
               Duration patience, std::function<ProcessStatistics()> statistics, ExportCounters& counters,
@@ -53,11 +54,16 @@ class IpfixOutput final : public RecordOutput {
   // A Message being filled and the Flow Records in it.
   struct Pending {
     MessageWriter message;
-    std::uint32_t flow_records = 0;
+    std::uint32_t flow_records = 0;  // taken from the ledger: a Biflow is two
+    std::uint32_t biflows = 0;
   };
+  [[nodiscard]] std::size_t limit() const noexcept;
+  [[nodiscard]] bool write_waiting(Timestamp now) noexcept;
+  // A record, or both directions of a Biflow.
+  [[nodiscard]] bool put(const FlowRecord& record, const FlowRecord* opposite, Timestamp now) noexcept;
   [[nodiscard]] bool ready(Timestamp now) noexcept;
   [[nodiscard]] bool change_templates(Timestamp now) noexcept;
-  [[nodiscard]] bool drop_record() noexcept;
+  [[nodiscard]] bool drop(std::size_t records) noexcept;
   [[nodiscard]] bool put_control(Timestamp now) noexcept;
   void begin(Timestamp now) noexcept;
   void follow_session() noexcept;
@@ -87,6 +93,8 @@ class IpfixOutput final : public RecordOutput {
   Pace pace_;
   std::optional<IpfixSettings> next_;  // fields to change to as soon as what is begun has gone
 
+  std::optional<FlowRecord> waiting_;  // the front half of a Biflow
+  Timestamp waiting_since_{};
   Pending filling_;
   Pending held_;  // begun in the session before; goes out after the new session's templates
   Timestamp filling_since_{};
@@ -96,6 +104,7 @@ class IpfixOutput final : public RecordOutput {
   // The last Message sent, while it may still be refused.
   bool in_doubt_ = false;
   std::uint32_t doubtful_records_ = 0;
+  std::uint32_t doubtful_biflows_ = 0;
   std::size_t doubtful_octets_ = 0;
   Timestamp doubtful_since_{};
   bool refused_ = false;  // the one before it was refused

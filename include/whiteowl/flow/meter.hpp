@@ -28,6 +28,7 @@ struct MeterCounters {                                   // written by the worke
   Counter packets_in_table;                              // in flows not yet exported
   Counter conversations;                                 // in the table now
   Counter conversations_total;                           // ever begun
+  Counter conversations_one_way;                         // TCP: a direction never seen though its end must have sent
   Counter records;                                       // handed to the sink
   Counter evictions_half_open;                           // table full: a conversation without an answer went
   Counter evictions;                                     // table full: the longest idle went

@@ -45,6 +45,7 @@ struct FlowRecord {
   BiflowDirection biflow_direction = BiflowDirection::arbitrary;
   std::uint8_t flow_direction = 0;  // IE 61: 0 ingress, 1 egress of the host
   TunnelType tunnel_type = TunnelType::none;
+  bool mate_follows = false;       // FlowSettings::biflow: the next record of this meter is of the other direction
   TcpFields tcp;                   // all zero when TCP is not tracked or the flow is not TCP
   TcpExtendedFields tcp_extended;  // last: all zero unless the extended set is metered
 };

@@ -16,6 +16,7 @@ struct FlowSettings {
       std::chrono::seconds{15};                // export.inactive_timeout: a flow idle for this is exported and removed
   std::uint32_t max_flows = 262'144;           // conversations per process, split over the workers
   bool vlan_in_key = false;                    // flow.vlan_key
+  bool biflow = false;                         // export.biflow: the directions of a conversation are exported together
   std::vector<std::uint32_t> interface_index;  // export.interface_index, one per interface or one for all
   Prefault prefault = Prefault::no;            // yes for live capture
 };

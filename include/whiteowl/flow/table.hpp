@@ -64,6 +64,7 @@ struct alignas(64) Flow {
   std::uint8_t closed;        // both FINs acknowledged, or reset
   std::uint8_t initiator;     // direction of the first packet, or of the one who was told to have begun
   std::uint8_t told;          // a record has said who began: that is not said otherwise later
+  std::uint8_t one_way;       // counted as a conversation whose other direction is missing
   std::uint8_t fins;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
   FlowDirection way[2];
 };

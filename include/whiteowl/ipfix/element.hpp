@@ -89,6 +89,10 @@ enum class Carried : std::uint8_t {
   return ((static_cast<unsigned>(carried) >> static_cast<unsigned>(kind)) & 1U) != 0;
 }
 
+// Of a Biflow (RFC 5103 6.1): whether the value of the other direction is told beside that of the record's own, or the
+// one value serves both: the key, whose ends change places, and what is said of the conversation as a whole.
+enum class Reversal : std::uint8_t { once, both };
+
 struct Element {
   std::string_view name;
   Registry registry;

@@ -5,6 +5,7 @@
 // its meaning and its length for ever.  Ids of IANA: https://www.iana.org/assignments/ipfix.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -256,6 +257,20 @@ struct ElementPair {
 inline constexpr std::array<ElementPair, 3> kElementPairs = {{{"sourceIPv4Address", "sourceIPv6Address"},
                                                               {"destinationIPv4Address", "destinationIPv6Address"},
                                                               {"icmpTypeCodeIPv4", "icmpTypeCodeIPv6"}}};
+
+// What is said once of a Biflow, beside the key: the source's end of it, or the whole.
+inline constexpr std::array<std::string_view, 16> kOnceInBiflow = {"sourceMacAddress", "destinationMacAddress",
+                                                                   "ingressInterface", "egressInterface",
+                                                                   "flowEndReason",    "flowId",
+                                                                   "flowDirection",    "biflowDirection",
+                                                                   "vlanId",           "dot1qCustomerVlanId",
+                                                                   "layer2SegmentId",  "tunnel_type",
+                                                                   "tunnel_id",        "handshake_total_us",
+                                                                   "gtpuTEid",         "mplsTopLabelStackSection"};
+[[nodiscard]] constexpr Reversal reversal_of(const Element& row) noexcept {
+  const bool once = std::find(kOnceInBiflow.begin(), kOnceInBiflow.end(), row.name) != kOnceInBiflow.end();
+  return row.kind == Kind::key || once ? Reversal::once : Reversal::both;
+}
 
 // Null when there is none of that name.
 [[nodiscard]] const Element* find_element(std::string_view name) noexcept;

@@ -14,6 +14,7 @@ struct IpfixSettings {
   std::uint32_t enterprise_number = 99999;  // PEN of our own elements
   // export.fields: "standard", "extended", or element names in the order wanted; a list may mix one set and names.
   std::vector<std::string> fields{"standard"};
+  bool biflow = false;     // export.biflow: both directions of a conversation in one record (RFC 5103)
   bool tcp_fields = true;  // export.track_tcp_performance: false leaves the six fields out
 };
 

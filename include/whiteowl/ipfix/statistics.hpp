@@ -8,7 +8,7 @@
 //   Exporting Process reliability scope exportingProcessId 144: 166, 167, 168, 160 (RFC 7011 4.3; likewise)
 //   interface names               scope ingressInterface 10: 82
 //   Information Element types     scope 346, 303: 339, 344, 345, 342, 343, 341, 340 (RFC 5610 3.9) for each of our own
-//   elements
+//   elements, and of Biflows for each reversed one
 // Sets with strings are never padded: padding could be read as one more record.
 #pragma once
 
@@ -71,7 +71,7 @@ class Options {
  private:
   [[nodiscard]] std::vector<ControlRecord> statistics(const ProcessStatistics& process,
                                                       const ExportedTotals& exported) const;
-  [[nodiscard]] ControlRecord type_record(const Element& element) const;
+  [[nodiscard]] ControlRecord type_record(const Element& element, bool reverse) const;
 
   std::vector<ControlRecord> prologue_;
   std::vector<ControlRecord> report_templates_;

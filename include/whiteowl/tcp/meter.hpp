@@ -60,6 +60,9 @@ class TcpMeter {
   void take(TcpConversation& conversation, unsigned direction, Timestamp cut, TcpFields& fields,
             TcpExtendedFields& extended) noexcept;
 
+  // A packet of the conversation with this cold part comes soon.
+  void fetch_cold(std::uint32_t cold) const noexcept;
+
   [[nodiscard]] const TcpCounters& counters() const noexcept;
   [[nodiscard]] std::size_t memory_octets() const noexcept;  // reserved beside the conversations
 
