@@ -148,7 +148,8 @@ bool IpfixOutput::change_templates(Timestamp now) noexcept {
   ipfix_ = *next_;
   next_.reset();
   IpfixSettings numbered = ipfix_;
-  if (first <= kLastTemplateId) numbered.template_id = static_cast<std::uint16_t>(first);
+  // At the end of the ids, where the next one may even have begun anew, the first ones are free again.
+  if (first > ipfix_.template_id && first <= kLastTemplateId) numbered.template_id = static_cast<std::uint16_t>(first);
   templates_ = Templates{numbered};
   options_ = Options{numbered, templates_};
   owed_.clear();

@@ -28,10 +28,8 @@ void hold_rtt(TcpDirection& direction, SeqNum point) noexcept {
 }
 
 bool rtt_held(TcpDirection& direction) noexcept {
-  if (!direction.has(kHeld)) return false;
-  if (!direction.has(kUnaKnown) || direction.una.before(direction.recover)) return true;
-  direction.flags &= ~kHeld;
-  return false;
+  if (direction.has(kUnaKnown)) lift_served_hold(direction);
+  return direction.has(kHeld);
 }
 
 void remember_segment(TcpDirection& sender, SeqNum end, UsStamp now) noexcept {

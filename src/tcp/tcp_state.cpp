@@ -49,6 +49,7 @@ bool observe_new_ack(const Exchange& exchange, std::int32_t echo_us) noexcept {
   sample_ack(exchange, echo_us);
   time_third_packet(exchange);
   peer.una = ack;
+  lift_served_hold(peer);
   peer.duplicate_acks = 0;
   return true;
 }

@@ -39,6 +39,10 @@ def tool(name, folder=None):
 # ---- workloads
 
 
+def newer(path, than):
+    return os.path.exists(path) and os.path.getmtime(path) > os.path.getmtime(than)
+
+
 class Workload:
     """A capture file, what is in it, and where the truth about its connections is (kind tcp)."""
 
@@ -50,8 +54,9 @@ class Workload:
         self.path = os.path.join(folder, name + ".pcap")
         self.truth = os.path.join(folder, name + ".csv") if kind == "tcp" and stop is None else None
         facts = os.path.join(folder, name + ".json")
-        if not (os.path.exists(facts) and os.path.exists(self.path)):
-            command = [tool("workload", tools), kind, self.path]
+        generator = tool("workload", tools)
+        if not (newer(facts, generator) and os.path.exists(self.path)):
+            command = [generator, kind, self.path]
             for key, number in numbers.items():
                 command += ["--" + key, str(number)]
             if self.truth:

@@ -187,6 +187,27 @@ TEST_SUITE("kept rings" * doctest::skip(!in_private_network())) {
     CHECK(counts.size() + second[0]->counters().packets_dropped.get() == 27'100);
   }
 
+  TEST_CASE("a ring that ran full and was read to its end goes on with the block that the kernel has not begun") {
+    const Wire wire{"wa", "wb"};
+    CaptureSettings settings = settings_for({"wb"});
+    settings.buffer_size_mb = 1;
+    Store store;
+    Counts counts;
+    {
+      Sources first = start(settings, 1, store);
+      send(0, 30'000);
+      drain(*first[0], counts);
+      first[0]->refresh_counters();
+      REQUIRE(first[0]->counters().packets_dropped.get() > 0);
+    }
+    Inheritance inheritance = inherit_rings(settings, 1, store.handed_over());
+    Sources second = start(settings, 1, store, &inheritance);
+    send(40'000, 40'100);
+    counts.clear();
+    drain(*second[0], counts);
+    CHECK(counts == once(40'000, 40'100));
+  }
+
   TEST_CASE("blocks given back just before the end are not waited for") {
     const Wire wire{"wa", "wb"};
     const CaptureSettings settings = settings_for({"wb"});

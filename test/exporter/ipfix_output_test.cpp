@@ -137,6 +137,27 @@ TEST_CASE("other fields come with new template ids before the first record that 
   }
 }
 
+TEST_CASE("where the template ids end, other fields begin at the first one again") {
+  Bench bench;
+  bench.ipfix.template_id = 65'520;
+  bench.ipfix.biflow = true;
+  bench.ipfix.fields = {"extended"};
+  bench.start();
+  bench.write(10);
+  static_cast<void>(bench.arrived());
+  bench.ipfix.fields = {"sourceIPv4Address", "packetDeltaCount"};
+  bench.output->follow(bench.settings, bench.ipfix, 2s);
+  bench.write(10);
+  bench.finish();
+  std::set<std::uint16_t> defined;
+  for (std::size_t i = bench.read; i < bench.network.messages.size(); ++i) {
+    ipfix_reader::Reader anew;  // knows no older template
+    for (const std::uint16_t id : anew.read(bench.network.messages[i]).templates) defined.insert(id);
+  }
+  REQUIRE_FALSE(defined.empty());
+  CHECK(*defined.begin() == 65'520);
+}
+
 TEST_CASE("no record is lost, doubled or out of order, and the sequence counts them and the options") {
   Bench bench;
   bench.start();

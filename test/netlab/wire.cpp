@@ -80,10 +80,10 @@ struct Segment {
   std::uint32_t payload = 0;
   std::uint8_t flags = 0;
 
-  bool fin() const { return (flags & 0x01U) != 0; }
-  bool syn() const { return (flags & 0x02U) != 0; }
-  bool only_ack() const { return payload == 0 && (flags & 0x07U) == 0; }
-  std::uint32_t sequence_length() const { return payload + (fin() ? 1U : 0U) + (syn() ? 1U : 0U); }
+  [[nodiscard]] bool fin() const { return (flags & 0x01U) != 0; }
+  [[nodiscard]] bool syn() const { return (flags & 0x02U) != 0; }
+  [[nodiscard]] bool only_ack() const { return payload == 0 && (flags & 0x07U) == 0; }
+  [[nodiscard]] std::uint32_t sequence_length() const { return payload + (fin() ? 1U : 0U) + (syn() ? 1U : 0U); }
 };
 
 std::optional<Segment> segment_of(const std::vector<std::uint8_t>& frame) {
@@ -92,7 +92,7 @@ std::optional<Segment> segment_of(const std::vector<std::uint8_t>& frame) {
   const std::uint32_t type = be(frame.data() + 12, 2);
   std::size_t header = 0, whole = 0, addresses = 0, address_octets = 0;
   if (type == 0x0800 && ip[9] == 6 && (be(ip + 6, 2) & 0x3FFFU) == 0) {
-    header = (ip[0] & 15U) * 4U, whole = be(ip + 2, 2), addresses = 12, address_octets = 8;
+    header = std::size_t{4} * (ip[0] & 15U), whole = be(ip + 2, 2), addresses = 12, address_octets = 8;
   } else if (type == 0x86DD && ip[6] == 6) {
     header = 40, whole = 40 + be(ip + 4, 2), addresses = 8, address_octets = 32;
   } else {
@@ -100,7 +100,7 @@ std::optional<Segment> segment_of(const std::vector<std::uint8_t>& frame) {
   }
   if (14 + whole > frame.size() || header + 20 > whole) return std::nullopt;
   const std::uint8_t* tcp = ip + header;
-  const std::size_t tcp_header = (tcp[12] >> 4U) * 4U;
+  const std::size_t tcp_header = std::size_t{4} * (tcp[12] >> 4U);
   if (tcp_header < 20 || header + tcp_header > whole) return std::nullopt;
   Segment segment;
   segment.connection.assign(ip + addresses, ip + addresses + address_octets);
@@ -116,7 +116,7 @@ struct Gap {
   std::uint32_t from = 0, to = 0;
   Time opened;
 
-  bool holds(std::uint32_t seq) const { return seq - from < to - from; }
+  [[nodiscard]] bool holds(std::uint32_t seq) const { return seq - from < to - from; }
 };
 
 // RFC 3168: the ECN field of the IP header.
@@ -142,7 +142,7 @@ void mark(std::vector<std::uint8_t>& frame) {
 // The highest sequence number so far, of every connection that passed here.
 class Highest {
  public:
-  std::optional<Gap> gap_before(const Segment& segment, Time now) const {
+  [[nodiscard]] std::optional<Gap> gap_before(const Segment& segment, Time now) const {
     const auto known = ends_.find(segment.connection);
     if (known == ends_.end() || static_cast<std::int32_t>(segment.seq - known->second) <= 0) return std::nullopt;
     return Gap{known->second, segment.seq, now};
@@ -174,11 +174,13 @@ struct LegSettings {
   std::map<std::string, double, std::less<>> values;
   std::set<std::uint64_t> drop_data;
 
-  double get(std::string_view name) const {
+  [[nodiscard]] double get(std::string_view name) const {
     const auto found = values.find(name);
     return found == values.end() ? 0 : found->second;
   }
-  microseconds time(std::string_view name) const { return microseconds{static_cast<std::int64_t>(get(name))}; }
+  [[nodiscard]] microseconds time(std::string_view name) const {
+    return microseconds{static_cast<std::int64_t>(get(name))};
+  }
 };
 
 template <typename T>
@@ -276,7 +278,7 @@ class Leg {
     const bool drawn = percent_(marking_) < settings_.get("mark");
     return drawn && frame.segment && ecn(frame.octets) != 0;
   }
-  Clock::duration delay() const { return settings_.time("delay_us"); }
+  [[nodiscard]] Clock::duration delay() const { return settings_.time("delay_us"); }
 
  private:
   bool flag_lost(const Segment& segment) {
@@ -383,7 +385,7 @@ class Wire {
   static bool before_tap(unsigned leg) { return leg % 2 == 0; }
   Direction& direction(unsigned leg) { return directions_[leg / 2]; }
 
-  timespec until_next() const {
+  [[nodiscard]] timespec until_next() const {
     if (events_.empty()) return {};
     const auto left = std::max(Clock::duration{}, events_.top().due - Clock::now());
     const auto seconds = std::chrono::floor<std::chrono::seconds>(left);

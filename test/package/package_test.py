@@ -16,6 +16,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -74,17 +75,20 @@ def fnv1a(text):
     return value
 
 
-def make_tree(tree):
+def make_tree(tree, package):
     """A Debian 12 with what the package depends on, so that installing it needs no network."""
-    if (tree / "usr/bin/systemctl").exists():
+    depends = run("dpkg-deb", "-f", package, "Depends").split(",")
+    wanted = {re.match(r"\s*([^ (|]+)", alternatives).group(1) for alternatives in depends}
+    wanted = ",".join(sorted(wanted | {"systemd", "systemd-sysv", "dbus", "iproute2", "procps"}))
+    made_with = tree / "etc/made-with"
+    if made_with.exists() and made_with.read_text() == wanted:
         return
     print(f"making {tree}", flush=True)
-    new = tree.with_name(tree.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.parent.mkdir(parents=True, exist_ok=True)
-    packages = "systemd,systemd-sysv,dbus,iproute2,procps,libyaml-cpp0.7,libspdlog1.10,libpcap0.8,libbpf1,libsystemd0"
-    run("debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(new))
-    new.rename(tree)
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    run("debootstrap", "--variant=minbase", f"--include={wanted}", "bookworm", str(tree))
+    shutil.rmtree(tree / "var/cache/apt/archives")
+    made_with.write_text(wanted)
 
 
 class Container:
@@ -99,12 +103,16 @@ class Container:
             stdin=subprocess.DEVNULL,
             stdout=self.console,
             stderr=self.console,
+            preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGTERM),  # PR_SET_PDEATHSIG: it ends with this script
         )
         self.leader = None
-        probe.wait_for("the container's first process", self.find_leader)
-        state = ("running", "degraded")
-        probe.wait_for("systemd is up", lambda: self("systemctl", "is-system-running", ok=range(256)).strip() in state)
-        self.root = pathlib.Path(f"/proc/{self.leader}/root")
+        try:
+            probe.wait_for("the container's first process", self.find_leader)
+            self.root = pathlib.Path(f"/proc/{self.leader}/root")
+            probe.wait_for("systemd is up", self.is_up)
+        except BaseException:
+            self.close()
+            raise
 
     def find_leader(self):
         """The child that has become systemd; others come and go before."""
@@ -113,6 +121,9 @@ class Container:
                 if pathlib.Path(f"/proc/{child}/comm").read_text() == "systemd\n":
                     self.leader = child
         return self.leader
+
+    def is_up(self):
+        return self("systemctl", "is-system-running", ok=range(256)).strip() in ("running", "degraded")
 
     def __call__(self, *command, ok=(0,)):
         return run("nsenter", "--target", self.leader, "--all", "--", *command, ok=ok)
@@ -143,8 +154,9 @@ class Container:
         raise AssertionError(f"no process {pid} in the container")
 
     def close(self):
-        with contextlib.suppress(OSError):
-            os.kill(int(self.leader), signal.SIGRTMIN + 4)  # power off
+        if self.leader is not None:
+            with contextlib.suppress(OSError):
+                os.kill(int(self.leader), signal.SIGRTMIN + 4)  # power off
         try:
             self.nspawn.wait(20)
         except subprocess.TimeoutExpired:
@@ -595,7 +607,7 @@ def main():
     tree = pathlib.Path(sys.argv[2]) if len(sys.argv) == 3 else cache / "bookworm-tree"
     package = os.path.abspath(sys.argv[1])
     if not os.environ.get("CHOMPY_IN_NAMESPACE"):
-        make_tree(tree)
+        make_tree(tree, package)
     probe.enter_namespace()
     with contextlib.ExitStack() as closing:
         folder = tempfile.mkdtemp(prefix="chompy-package-")

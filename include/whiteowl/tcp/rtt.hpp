@@ -23,6 +23,11 @@ void add_rtt_sample(TcpDirection& direction, std::int64_t us) noexcept;
 void hold_rtt(TcpDirection& direction, SeqNum point) noexcept;
 // Whether sampling is held; lifts a hold that has served.
 [[nodiscard]] bool rtt_held(TcpDirection& direction) noexcept;
+// At each progress of una: later it may stand half the circle behind the point, where "before" means nothing.
+inline void lift_served_hold(TcpDirection& direction) noexcept {
+  if (direction.has(direction_flag::kHeld) && !direction.una.before(direction.recover))
+    direction.flags &= ~direction_flag::kHeld;
+}
 
 void remember_segment(TcpDirection& sender, SeqNum end, UsStamp now) noexcept;
 // Forgets every segment that ends above `seq`.
