@@ -83,8 +83,8 @@ struct Meter::Impl {
     Duration seen = way.seen, opened = way.opened;
     if (settings.biflow) {
       seen = last_seen(flow);
-      if (flow.first.packets > 0) opened = std::min(opened, flow.first.opened);
-      if (flow.second.packets > 0) opened = std::min(opened, flow.second.opened);
+      if (flow.way[0].packets > 0) opened = std::min(opened, flow.way[0].opened);
+      if (flow.way[1].packets > 0) opened = std::min(opened, flow.way[1].opened);
     }
     const Duration idle = seen + settings.inactive_timeout;
     const Duration active = opened + settings.active_timeout;
@@ -92,7 +92,7 @@ struct Meter::Impl {
                           : Deadline{idle, FlowEndReason::idle_timeout};
   }
   [[nodiscard]] static Duration last_seen(const Flow& flow) noexcept {
-    return std::max(flow.first.seen, flow.second.seen);
+    return std::max(flow.way[0].seen, flow.way[1].seen);
   }
   // When the whole conversation is over: some time after it closed, or idle on both sides.
   [[nodiscard]] Duration end_of(const Flow& flow) const noexcept {
@@ -102,8 +102,8 @@ struct Meter::Impl {
   }
   [[nodiscard]] Duration next_deadline(const Flow& flow) const noexcept {
     Duration next = end_of(flow);
-    if (flow.first.packets > 0) next = std::min(next, deadline(flow, flow.first).at);
-    if (flow.second.packets > 0) next = std::min(next, deadline(flow, flow.second).at);
+    if (flow.way[0].packets > 0) next = std::min(next, deadline(flow, flow.way[0]).at);
+    if (flow.way[1].packets > 0) next = std::min(next, deadline(flow, flow.way[1]).at);
     return next;
   }
 
@@ -120,7 +120,7 @@ struct Meter::Impl {
   void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason, Duration due = {},
                      bool mate_follows = false) noexcept {
     Flow& flow = table.flow(index);
-    FlowDirection& way = flow.way(direction);
+    FlowDirection& way = flow.way[direction];
     if (way.packets == 0) return;
     FlowRecord record;
     fill_identity(record, flow, direction);
@@ -142,7 +142,7 @@ struct Meter::Impl {
     record.tunnel_id = way.tunnel_id;
     record.tunnel_type = way.tunnel_type;
     record.ingress_interface = interface_index(way.interface);
-    record.egress_interface = egress_of(way, flow.way(direction ^ 1U));
+    record.egress_interface = egress_of(way, flow.way[direction ^ 1U]);
     record.end_reason = reason;
     record.mate_follows = mate_follows;
     record.biflow_direction =
@@ -162,8 +162,8 @@ struct Meter::Impl {
   // enough: what answers a forged address is one-way by nature.
   void note_one_way(Flow& flow, unsigned direction) noexcept {
     constexpr std::uint64_t kOnAndOn = 4;  // packets in one record
-    const FlowDirection& way = flow.way(direction);
-    if (flow.key.protocol() != ip_protocol::kTcp || flow.one_way != 0 || flow.way(direction ^ 1U).ever != 0) return;
+    const FlowDirection& way = flow.way[direction];
+    if (flow.key.protocol() != ip_protocol::kTcp || flow.one_way != 0 || flow.way[direction ^ 1U].ever != 0) return;
     const unsigned flags = way.tcp_flags;
     const bool goes_on = (flags & tcp_flag::kSyn) == 0 || (flags & (tcp_flag::kPsh | tcp_flag::kFin)) != 0;
     if (way.packets < kOnAndOn || (flags & tcp_flag::kAck) == 0 || (flags & tcp_flag::kRst) != 0 || !goes_on) return;
@@ -210,7 +210,7 @@ struct Meter::Impl {
 
   void export_both(std::uint32_t index, FlowEndReason reason, Duration due = {}) noexcept {
     const Flow& flow = table.flow(index);
-    const bool pair = settings.biflow && flow.first.packets > 0 && flow.second.packets > 0;
+    const bool pair = settings.biflow && flow.way[0].packets > 0 && flow.way[1].packets > 0;
     const unsigned front = pair ? initiator_of(index) : 0U;
     export_record(index, front, reason, due, pair);
     export_record(index, front ^ 1U, reason, due);
@@ -220,7 +220,7 @@ struct Meter::Impl {
     Flow& flow = table.flow(index);
     const Duration end = end_of(flow);
     for (unsigned direction = 0; direction < 2; ++direction) {
-      const FlowDirection& way = flow.way(direction);
+      const FlowDirection& way = flow.way[direction];
       if (way.packets == 0) continue;
       const Deadline due = deadline(flow, way);
       const bool closing = flow.closed != 0 && end <= due.at;
@@ -254,6 +254,8 @@ struct Meter::Impl {
     while (const auto* item = closed.front()) {
       if (static_cast<std::int32_t>(due_units(now) - item->due) <= 0) break;
       const std::uint32_t index = item->index;
+      if (const auto* later = closed.later(kFetchedAhead); later != nullptr && tcp_settings.track)
+        fetch_tcp(later->index);
       closed.pop();
       Flow& flow = table.flow(index);
       flow.in_closed = 0;
@@ -278,7 +280,7 @@ struct Meter::Impl {
     if (flow.in_use == 0) return false;
     if (metered_tcp(flow))
       return table.tcp(index).state == TcpState::syn_sent || table.tcp(index).state == TcpState::syn_ack_seen;
-    return flow.first.packets + flow.second.packets <= 1 && !(flow.first.ever != 0 && flow.second.ever != 0);
+    return flow.way[0].packets + flow.way[1].packets <= 1 && !(flow.way[0].ever != 0 && flow.way[1].ever != 0);
   }
   void evict(std::uint32_t index, Counter& counter) noexcept {
     export_both(index, FlowEndReason::lack_of_resources);
@@ -340,18 +342,18 @@ struct Meter::Impl {
     const std::uint32_t index = table.find(item.key, item.hash, item.candidate);
     if (index == FlowTable::kNone) return begin_conversation(item, now);
     Flow& flow = table.flow(index);
-    const FlowDirection& way = flow.way(item.direction);
+    const FlowDirection& way = flow.way[item.direction];
     // The other direction's line is fetched only where it can matter: TCP figures of a record of theirs move with our
     // acknowledgments, and a conversation is over only when both are idle.
     const bool may_be_over = flow.closed != 0 || way.seen + settings.inactive_timeout <= now;
     const bool record_due = way.packets > 0 && deadline(flow, way).at <= now;
     if (!may_be_over && !record_due && !metered_tcp(flow) && !settings.biflow) return index;
-    const FlowDirection& other = flow.way(item.direction ^ 1U);
+    const FlowDirection& other = flow.way[item.direction ^ 1U];
     if (!may_be_over && !record_due && (other.packets == 0 || deadline(flow, other).at > now)) return index;
     if (export_due(index, now)) {
       if (metered_tcp(flow)) table.tcp(index) = TcpConversation{};
-      flow.first = {};
-      flow.second = {};
+      flow.way[0] = {};
+      flow.way[1] = {};
       renew(index, item);
       counters.conversations_total.add();
     }
@@ -393,7 +395,7 @@ struct Meter::Impl {
         observe_flags(item, index);
     }
     Flow& flow = table.flow(index);
-    FlowDirection& way = flow.way(item.direction);
+    FlowDirection& way = flow.way[item.direction];
     if (way.packets == 0) open_record(way, table.cold(index).way[item.direction], packet, now);
     way.packets += 1;
     way.octets += packet.ip_octets;
@@ -463,17 +465,22 @@ struct Meter::Impl {
     return seen;
   }
   void fetch(Work& item) noexcept {
-    // Kept because a function that does nothing but fetch is left out by the compiler, and to be tried first.
     item.candidate = table.candidate(item.hash);
+    const bool with_tcp = item.packet.protocol == ip_protocol::kTcp && tcp_settings.track;
+    if (with_tcp) tcp.fetch(item.packet, item.hash);
     if (item.candidate == FlowTable::kNone) return;
+    if (with_tcp) return fetch_tcp(item.candidate);
     Flow& flow = table.flow(item.candidate);
-    __builtin_prefetch(&flow, 1);
-    __builtin_prefetch(&flow.way(item.direction), 1);
-    if (item.packet.protocol != ip_protocol::kTcp || !tcp_settings.track) return;
-    __builtin_prefetch(&flow.way(item.direction ^ 1U), 1);
-    const auto* conversation = reinterpret_cast<const std::byte*>(&table.tcp(item.candidate));
-    for (std::size_t line = 0; line < sizeof(TcpConversation); line += 64) __builtin_prefetch(conversation + line, 1);
-    tcp.prefetch(item.candidate + 1);
+    fetch_line(&flow);
+    fetch_line(&flow.way[item.direction]);
+  }
+  // TCP figures move in both directions.
+  void fetch_tcp(std::uint32_t index) noexcept {
+    const auto* flow = reinterpret_cast<const std::byte*>(&table.flow(index));
+    for (std::size_t line = 0; line < sizeof(Flow); line += kCacheLine) fetch_line(flow + line);
+    const auto* conversation = reinterpret_cast<const std::byte*>(&table.tcp(index));
+    for (std::size_t line = 0; line < sizeof(TcpConversation); line += kCacheLine) fetch_line(conversation + line);
+    tcp.fetch_cold(index + 1);
   }
   void update_all(std::size_t seen) noexcept {
     std::size_t fetched = 0;

@@ -146,6 +146,12 @@ bool TcpMeter::needs_cold(const TcpSettings& settings) noexcept {
   return settings.extended || settings.retransmit_mode == RetransmitMode::strict;
 }
 
+// A SYN is remembered under its sender's key, and its SYN-ACK asks for it under its peer's.
+void TcpMeter::fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const noexcept {
+  const SynKeys keys = impl_->keys(packet, tuple_hash);
+  impl_->syn_cache.fetch((packet.tcp->flags() & tcp_flag::kAck) != 0 ? keys.peer : keys.sender);
+}
+
 TcpVerdict TcpMeter::observe(TcpConversation& conversation, unsigned direction, const Packet& packet,
                              std::uint64_t tuple_hash) noexcept {
   Impl& impl = *impl_;
@@ -208,10 +214,10 @@ void TcpMeter::take(TcpConversation& conversation, unsigned direction, Timestamp
   sender.window_min_inverted = sender.window_max = 0;
 }
 
-void TcpMeter::prefetch(std::uint32_t cold) const noexcept {
+void TcpMeter::fetch_cold(std::uint32_t cold) const noexcept {
   if (cold - 1U >= impl_->cold.size()) return;
   const auto* part = reinterpret_cast<const std::byte*>(&impl_->cold[cold - 1U]);
-  for (std::size_t octet = 0; octet < sizeof(TcpCold); octet += 64) __builtin_prefetch(part + octet, 1);
+  for (std::size_t octet = 0; octet < sizeof(TcpCold); octet += kCacheLine) fetch_line(part + octet);
 }
 
 const TcpCounters& TcpMeter::counters() const noexcept { return impl_->counters; }

@@ -12,11 +12,12 @@ namespace whiteowl {
 namespace {
 constexpr std::uint8_t kRepeated = 1, kStampFirst = 2, kStampLast = 4;
 constexpr int kExpiredPerInsert = 2;
+constexpr std::uint32_t kFetchedAhead = 8;
 }  // namespace
 
 SynCache::SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters)
     : entries_(capacity),
-      index_(std::bit_ceil(std::size_t{capacity} * 2 + 2), kNowhere),
+      index_(std::bit_ceil(std::size_t{capacity} * 2 + 2), Slot{0, kNowhere}),
       time_to_live_us_{TcpRules::bounded(time_to_live)},
       counters_{counters} {
   for (Place place = capacity; place-- > 0;) {
@@ -26,7 +27,7 @@ SynCache::SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& c
 }
 
 std::size_t SynCache::memory_octets() const noexcept {
-  return entries_.size() * sizeof(Entry) + index_.size() * sizeof(Place);
+  return entries_.size() * sizeof(Entry) + index_.size() * sizeof(Slot);
 }
 
 std::int64_t SynCache::age(const Entry& entry, std::int64_t now_us) const noexcept {
@@ -40,21 +41,23 @@ std::int64_t SynCache::first_age(const Entry& entry, std::int64_t now_us) const 
 }
 
 std::size_t SynCache::index_place(std::uint64_t key) const noexcept {
-  std::size_t at = home(key);
-  while (index_[at] != kNowhere && entries_[index_[at]].key != key) at = (at + 1) & (index_.size() - 1);
-  return at;
+  const auto low = static_cast<std::uint32_t>(key);
+  for (std::size_t at = home(low);; at = (at + 1) & (index_.size() - 1)) {
+    const Slot slot = index_[at];
+    if (slot.place == kNowhere || (slot.low == low && entries_[slot.place].key == key)) return at;
+  }
 }
 
 // Moves later members of the run back into the gap, so that no search ends too early.
 void SynCache::index_remove(std::uint64_t key) noexcept {
   const std::size_t mask = index_.size() - 1;
   std::size_t gap = index_place(key);
-  index_[gap] = kNowhere;
-  for (std::size_t at = (gap + 1) & mask; index_[at] != kNowhere; at = (at + 1) & mask) {
-    const std::size_t wanted = home(entries_[index_[at]].key);
+  index_[gap].place = kNowhere;
+  for (std::size_t at = (gap + 1) & mask; index_[at].place != kNowhere; at = (at + 1) & mask) {
+    const std::size_t wanted = home(index_[at].low);
     if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
     index_[gap] = index_[at];
-    index_[at] = kNowhere;
+    index_[at].place = kNowhere;
     gap = at;
   }
 }
@@ -80,6 +83,20 @@ void SynCache::remove(Place place) noexcept {
   --size_;
 }
 
+void SynCache::remove_oldest(std::uint32_t count) noexcept {
+  Place ahead = oldest_;
+  const auto fetch_next = [&] {
+    if (ahead == kNowhere) return;
+    fetch(entries_[ahead].key);
+    ahead = entries_[ahead].younger;
+  };
+  for (std::uint32_t i = 0; i < kFetchedAhead; ++i) fetch_next();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    fetch_next();
+    remove(oldest_);
+  }
+}
+
 void SynCache::make_room(std::int64_t now_us) noexcept {
   for (int i = 0; i < kExpiredPerInsert && oldest_ != kNowhere && age(entries_[oldest_], now_us) > time_to_live_us_;
        ++i) {
@@ -93,7 +110,7 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
   if (entries_.empty()) return payload;
   counters_.syn_cache_inserts.add();
   make_room(syn.time_us);
-  Place place = index_[index_place(key)];
+  Place place = index_[index_place(key)].place;
   const bool known = place != kNowhere;
   const bool repeated =
       known && entries_[place].isn == syn.seq && first_age(entries_[place], syn.time_us) <= time_to_live_us_;
@@ -102,12 +119,12 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
   } else {
     if (size_ == capacity()) {
       const std::uint32_t tenth = std::max<std::uint32_t>(1, capacity() / 10);
-      for (std::uint32_t i = 0; i < tenth; ++i) remove(oldest_);
+      remove_oldest(tenth);
       counters_.syn_cache_evicted.add(tenth);
     }
     place = unused_;
     unused_ = entries_[place].older;
-    index_[index_place(key)] = place;
+    index_[index_place(key)] = {static_cast<std::uint32_t>(key), place};
     ++size_;
   }
   link_youngest(place);
@@ -130,7 +147,7 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
 }
 
 std::optional<std::int64_t> SynCache::answer(std::uint64_t key, const Segment& syn_ack) noexcept {
-  const Place place = index_[index_place(key)];
+  const Place place = index_[index_place(key)].place;
   std::optional<std::int64_t> round_trip;
   if (place != kNowhere) {
     const Entry& entry = entries_[place];
@@ -163,7 +180,7 @@ std::optional<std::int64_t> SynCache::answer(std::uint64_t key, const Segment& s
 }
 
 std::optional<SynCache::Syn> SynCache::find(std::uint64_t key, SeqNum isn, std::int64_t now_us) const noexcept {
-  const Place place = index_[index_place(key)];
+  const Place place = index_[index_place(key)].place;
   if (place == kNowhere) return std::nullopt;
   const Entry& entry = entries_[place];
   if (!(entry.isn == isn) || age(entry, now_us) > time_to_live_us_) return std::nullopt;

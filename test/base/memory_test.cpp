@@ -37,3 +37,16 @@ TEST_CASE("an array gives its items in order and knows its octets") {
   CHECK(numbers.data()[999] == 7);
   CHECK(numbers[0] == 0);
 }
+
+TEST_CASE("an array that was cleared is zero again, and can be written again") {
+  for (const std::size_t count : {std::size_t{3}, std::size_t{1'000'000}}) {
+    CAPTURE(count);
+    ZeroedArray<std::uint64_t> numbers{count, Prefault::no};
+    numbers[0] = numbers[count - 1] = 7;
+    numbers.clear();
+    CHECK(numbers[0] == 0);
+    CHECK(numbers[count - 1] == 0);
+    numbers[count - 1] = 8;
+    CHECK(numbers[count - 1] == 8);
+  }
+}

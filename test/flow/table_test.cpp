@@ -27,6 +27,9 @@ TEST_CASE("what was inserted is found, what was erased is not, at any filling") 
     const std::uint32_t found = table.find(key, hash);
     const auto known = model.find(n);
     right = right && found == (known == model.end() ? FlowTable::kNone : known->second);
+    // Whatever entry is tried first.
+    right = right && found == table.find(key, hash, static_cast<std::uint32_t>(random() % table.capacity()));
+    right = right && found == table.find(key, hash, table.candidate(hash));
     if (known != model.end() && random() % 2 == 0) {
       table.erase(found, hash);
       model.erase(known);
@@ -37,6 +40,13 @@ TEST_CASE("what was inserted is found, what was erased is not, at any filling") 
   }
   CHECK(right);
   for (const auto& [n, index] : model) CHECK(table.flow(index).key == key_of(n));
+  table.clear();
+  CHECK(table.size() == 0);
+  for (const auto& [n, index] : model)
+    right = right && table.find(key_of(n), key_of(n).hash(kHash)) == FlowTable::kNone;
+  CHECK(right);
+  while (!table.full()) static_cast<void>(table.insert(key_of(table.size()), key_of(table.size()).hash(kHash)));
+  CHECK(table.size() == 1000);
 }
 
 TEST_CASE("keys that fall into one bucket find their way past it and leave no trace") {

@@ -71,7 +71,7 @@ class ExpiryWheel {
   static std::uint32_t take(FlowTable& table, std::uint32_t at, Look& look) noexcept {
     Flow& flow = table.flow(at - 1);
     const std::uint32_t next = flow.next;
-    if (next != 0) __builtin_prefetch(&table.flow(next - 1));
+    if (next != 0) fetch_line(&table.flow(next - 1));
     flow.scheduled = 0;
     look(at - 1);
     return next;
@@ -93,6 +93,10 @@ class IndexQueue {
   void push(Item item) noexcept { items_[tail_++ & (items_.size() - 1)] = item; }
   [[nodiscard]] const Item* front() const noexcept {
     return head_ == tail_ ? nullptr : &items_[head_ & (items_.size() - 1)];
+  }
+  // The one that stands `places` behind the front; null if there are not as many.
+  [[nodiscard]] const Item* later(std::size_t places) const noexcept {
+    return tail_ - head_ <= places ? nullptr : &items_[(head_ + places) & (items_.size() - 1)];
   }
   void pop() noexcept { ++head_; }
   void clear() noexcept { head_ = tail_; }

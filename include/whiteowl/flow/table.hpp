@@ -32,7 +32,7 @@
 namespace whiteowl {
 
 // One direction's record since the last export.  `packets` 0: no record is open.  Ages are AgeClock times.
-struct FlowDirection {
+struct alignas(64) FlowDirection {
   std::uint64_t packets;
   std::uint64_t octets;
   Timestamp start;  // smallest stamp
@@ -51,7 +51,7 @@ struct FlowDirection {
   std::uint8_t outgoing : 1;
   std::uint8_t ever : 1;  // a packet of this direction was seen
 };
-static_assert(sizeof(FlowDirection) <= 64);
+static_assert(sizeof(FlowDirection) == 64);
 
 struct alignas(64) Flow {
   FlowKey key;
@@ -66,10 +66,7 @@ struct alignas(64) Flow {
   std::uint8_t told;          // a record has said who began: that is not said otherwise later
   std::uint8_t one_way;       // counted as a conversation whose other direction is missing
   std::uint8_t fins;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
-  alignas(64) FlowDirection first;
-  alignas(64) FlowDirection second;
-
-  [[nodiscard]] FlowDirection& way(unsigned direction) noexcept { return direction == 0 ? first : second; }
+  FlowDirection way[2];
 };
 static_assert(sizeof(Flow) == 192);
 
@@ -212,8 +209,8 @@ class FlowTable {
     flow.in_use = 0;
     flow.closed = 0;
     flow.fins = 0;
-    flow.first = {};
-    flow.second = {};
+    flow.way[0] = {};
+    flow.way[1] = {};
     free_[free_count_++] = index;
     --size_;
   }

@@ -40,6 +40,10 @@ class TcpMeter {
   // leaves out only what the sender's clock shows to be reordered where a conversation has no cold part.
   [[nodiscard]] static bool needs_cold(const TcpSettings& settings) noexcept;
 
+  // Asks the memory for what observe() will need of the SYN cache.
+  void fetch(const Packet& packet, std::uint64_t tuple_hash) const noexcept {
+    if (packet.tcp != nullptr && (packet.tcp->flags() & tcp_flag::kSyn) != 0) fetch_syn(packet, tuple_hash);
+  }
   // Observes a packet with packet.tcp set and packet.fragment not set.  `direction` (0 or 1) is the packet's in the
   // conversation; `tuple_hash` is equal for both directions of a tuple and unlikely to be equal for two tuples.
   // An all-zero conversation is a new one.  TcpVerdict::restart: nothing that belongs to the old records has changed.
@@ -57,12 +61,14 @@ class TcpMeter {
             TcpExtendedFields& extended) noexcept;
 
   // A packet of the conversation with this cold part comes soon.
-  void prefetch(std::uint32_t cold) const noexcept;
+  void fetch_cold(std::uint32_t cold) const noexcept;
 
   [[nodiscard]] const TcpCounters& counters() const noexcept;
   [[nodiscard]] std::size_t memory_octets() const noexcept;  // reserved beside the conversations
 
  private:
+  void fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const noexcept;
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
