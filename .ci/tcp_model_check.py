@@ -19,7 +19,7 @@ parser.add_argument("--packets", type=int, default=int(os.environ.get("MODEL_PAC
 parser.add_argument("--seed", type=int, default=20240229)
 parser.add_argument("--jobs", type=int, default=os.cpu_count())
 arguments = parser.parse_args()
-BIN, DIR = arguments.bin, arguments.dir
+BIN, DIR = arguments.bin, os.path.realpath(arguments.dir)
 MODEL = os.path.join(DIR, "tcp-model")
 sys.path.insert(0, MODEL)
 
