@@ -523,9 +523,12 @@ void Meter::flush(FlowEndReason reason) noexcept {
 }
 
 void Meter::set_timeouts(Duration active, Duration inactive, Duration close_linger) noexcept {
-  impl_->settings.active_timeout = active;
-  impl_->settings.inactive_timeout = inactive;
-  impl_->tcp_settings.close_linger = close_linger;
+  Impl& self = *impl_;
+  self.settings.active_timeout = active;
+  self.settings.inactive_timeout = inactive;
+  self.tcp_settings.close_linger = close_linger;
+  self.wheel.look_at_all(self.table, [&self](std::uint32_t index) { self.look(index, self.clock.now()); });
+  self.publish();
 }
 
 const MeterCounters& Meter::counters() const noexcept { return impl_->counters; }

@@ -53,6 +53,22 @@ TEST_CASE("a deadline beyond the horizon is met in several looks, and a jump ove
   CHECK(again == 1);
 }
 
+TEST_CASE("all are looked at once, also those that are put where was looked before") {
+  FlowTable table{100, false, Prefault::no};
+  ExpiryWheel wheel{Prefault::no};
+  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s + i * 1s);
+  std::multiset<std::uint32_t> seen;
+  wheel.look_at_all(table, [&](std::uint32_t i) {
+    seen.insert(i);
+    if (i % 2 == 0) wheel.schedule(table, i, (100 - i) * 500ms);
+  });
+  CHECK(seen.size() == 100);
+  CHECK(std::set<std::uint32_t>(seen.begin(), seen.end()).size() == 100);
+  std::set<std::uint32_t> left;
+  wheel.advance(table, 200s, [&](std::uint32_t i) { left.insert(i); });
+  CHECK(left.size() == 50);
+}
+
 TEST_CASE("the soonest come first and the look is bounded") {
   FlowTable table{100, false, Prefault::no};
   ExpiryWheel wheel{Prefault::no};

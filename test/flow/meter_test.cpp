@@ -392,6 +392,22 @@ TEST_CASE("a clock that is set back neither ends flows at once nor keeps them fo
   CHECK(bench.sink.records[0].end - bench.sink.records[0].start == 990s);
 }
 
+TEST_CASE("shorter timeouts end at once what is due by them, and nothing else") {
+  Bench bench;
+  bench.see(0s, kUdp);
+  bench.see(8s, {.from = 3, .to = 4});
+  bench.meter->set_timeouts(60s, 5s, 5s);
+  REQUIRE(bench.sink.records.size() == 1);
+  CHECK(bench.sink.records[0].end_reason == FlowEndReason::idle_timeout);
+  CHECK(bench.sink.records[0].source_address.octets[3] == 1);
+  bench.wait_until(12'900ms);
+  CHECK(bench.sink.records.size() == 1);
+  bench.wait_until(13'200ms);
+  CHECK(bench.sink.records.size() == 2);
+  CHECK(bench.meter->counters().conversations.get() == 0);
+  CHECK(bench.meter->counters().packets_in_table.get() == 0);
+}
+
 TEST_CASE("timeouts may be longer than the wheel") {
   Bench bench;
   bench.settings.inactive_timeout = 10'000'000s;

@@ -9,6 +9,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <utility>
 
 #include "whiteowl/base/memory.hpp"
 #include "whiteowl/base/time.hpp"
@@ -62,6 +63,21 @@ class ExpiryWheel {
       while (*end != 0) end = &table.flow(*end - 1).next;
       *end = at;
     }
+  }
+  // Calls look(index) once for each entry.  The entry stands in no slot then; look may schedule it again, where
+  // deadlines have come nearer also in a slot that was looked through already.
+  template <typename Look>
+  void look_at_all(FlowTable& table, Look&& look) noexcept {
+    std::uint32_t all = 0;
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+      for (std::uint32_t at = std::exchange(heads_[slot], 0); at != 0;) {
+        Flow& flow = table.flow(at - 1);
+        const std::uint32_t next = std::exchange(flow.next, all);
+        all = at;
+        at = next;
+      }
+    }
+    while (all != 0) all = take(table, all, look);
   }
   void clear() noexcept { heads_.clear(); }
   [[nodiscard]] std::size_t memory_octets() const noexcept { return heads_.octets(); }
