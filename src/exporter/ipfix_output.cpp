@@ -356,6 +356,7 @@ bool IpfixOutput::finish(Timestamp now) noexcept {
   if (!write_waiting(now)) return false;
   step(now);
   if (!std::exchange(finishing_, true)) reports_due_ = true;
+  const std::uint64_t lost_before = counters_.messages_lost.get();
   bool took_all = true;
   // Data, then the templates if none went out yet, then the reports: each may begin a Message of its own.
   for (int messages = 0; took_all && messages < 4 && (reports_due_ || !filling_.message.empty()); ++messages) {
@@ -371,7 +372,8 @@ bool IpfixOutput::finish(Timestamp now) noexcept {
   }
   const bool empty = filling_.message.empty() && held_.message.empty() && transport_->drained();
   // Reports alone are not worth waiting for a collector that is away.
-  const bool reports_alone = filling_.flow_records == 0 && held_.message.empty() && (busy_ || lost_control_);
+  const bool away = busy_ || lost_control_ || counters_.messages_lost.get() != lost_before;
+  const bool reports_alone = filling_.flow_records == 0 && held_.message.empty() && away;
   finished_ = (took_all && empty && !reports_due_) || reports_alone;
   return finished_;
 }

@@ -283,6 +283,19 @@ TEST_CASE("templates that were in a lost message come again") {
   CHECK(bench.settled() == 200);
 }
 
+TEST_CASE("at the end a network that takes nothing is tried a few times, not for as long as there is time") {
+  for (const std::size_t records : {0, 1, 100}) {
+    CAPTURE(records);
+    Bench bench;
+    bench.start();
+    bench.network.answer = SendResult::lost;
+    bench.write(records);
+    bench.finish();
+    CHECK(bench.settled() == records);
+    CHECK(bench.counters.messages_lost.get() < records + 10);
+  }
+}
+
 TEST_CASE("refused messages are counted as lost, and who listens next gets templates first") {
   Bench bench;
   bench.start();
