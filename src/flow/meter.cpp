@@ -524,9 +524,12 @@ void Meter::flush(FlowEndReason reason) noexcept {
 
 void Meter::set_timeouts(Duration active, Duration inactive, Duration close_linger) noexcept {
   Impl& self = *impl_;
+  const bool nearer = active < self.settings.active_timeout || inactive < self.settings.inactive_timeout ||
+                      close_linger < self.tcp_settings.close_linger;
   self.settings.active_timeout = active;
   self.settings.inactive_timeout = inactive;
   self.tcp_settings.close_linger = close_linger;
+  if (!nearer) return;  // each look that is planned comes early enough
   self.wheel.look_at_all(self.table, [&self](std::uint32_t index) { self.look(index, self.clock.now()); });
   self.publish();
 }

@@ -46,8 +46,8 @@ class Meter {
   void observe(const FrameBatch& batch) noexcept;
   // Exports everything with `reason` and empties the table.
   void flush(FlowEndReason reason) noexcept;
-  // Timeouts may change while running; what is due by the new ones is exported at once.  Looks at the whole table: not
-  // for each packet.
+  // Timeouts may change while running; what is due by the new ones is exported at once.  Shorter ones look at the whole
+  // table: not for each packet.
   void set_timeouts(Duration active, Duration inactive, Duration close_linger) noexcept;
 
   [[nodiscard]] const MeterCounters& counters() const noexcept;
