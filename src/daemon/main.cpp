@@ -128,10 +128,7 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
               start_line(invocation, probe, fanout_id, sharing));
   if (live) warn_of_merged_packets(config.capture);
   if (!sharing.empty()) warn_of_parted_directions(config);
-  std::string subject = live ? "" : invocation.read_file;
-  for (const auto& name : config.capture.interfaces) {
-    if (live) subject += (subject.empty() ? "" : ", ") + name;
-  }
+  const std::string subject = live ? joined(config.capture.interfaces) : invocation.read_file;
   std::optional<MetricsPage> page;
   if (!config.metrics.listen.empty()) page.emplace(config.metrics.listen, probe.counters());
   Reloader reloader{{arguments.begin(), arguments.end()}, config, probe};

@@ -9,15 +9,6 @@
 #include "whiteowl/daemon/logging.hpp"
 
 namespace whiteowl {
-namespace {
-
-std::string joined(const std::vector<std::string_view>& keys) {
-  std::string text;
-  for (const auto key : keys) text += (text.empty() ? "" : ", ") + std::string{key};
-  return text;
-}
-
-}  // namespace
 
 Reloader::Reloader(std::vector<std::string> arguments, Config running, Probe& probe)
     : arguments_{std::move(arguments)}, running_{std::move(running)}, probe_{probe} {}

@@ -13,7 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "whiteowl/base/text.hpp"
+#include "whiteowl/daemon/logging.hpp"
 #include "whiteowl/daemon/manager.hpp"
 #include "whiteowl/daemon/notices.hpp"
 #include "whiteowl/daemon/pulse.hpp"
@@ -33,12 +33,6 @@ int milliseconds_until(Duration when, Duration now) {
   if (when == kNever) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::max(when - now, Duration::zero())).count();
   return static_cast<int>(std::min<std::int64_t>(left, 3'600'000));
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 // The life of one run: capturing, then stopping, then finished.

@@ -14,6 +14,14 @@ namespace whiteowl {
 // alone says little: it is inherited by programs whose output goes elsewhere.
 [[nodiscard]] bool is_journal(int fd, const char* journal_stream);
 
+// Words for a line: "eth0, eth1".
+template <typename Words>
+[[nodiscard]] std::string joined(const Words& words) {
+  std::string text;
+  for (const auto& word : words) (text += text.empty() ? "" : ", ") += word;
+  return text;
+}
+
 enum class LogStyle : std::uint8_t {
   journal,  // <N> and the message: the journal knows the time itself (sd-daemon(3))
   dated,    // time, level, message; the level in colour on a terminal
