@@ -28,7 +28,6 @@ import probe  # noqa: E402
 import traffic  # noqa: E402
 
 PORT = 2055
-FOREVER = ("--set", "export.active_timeout=1000000s", "--set", "export.inactive_timeout=1000000s")
 EXTENDED = ("--set", "export.fields=extended", "--set", "decode.tunnels=inner")
 GOFLOW2 = None
 KEY_NAMES = {"protocolIdentifier"}
@@ -150,7 +149,7 @@ class Collectors(probe.Case):
     def export(self, *more):
         """Runs the program against the collector; what was on the wire is whole and equal to the capture."""
         sniffer = Sniffer()
-        result = self.run_probe("--read", self.capture, "-collector", f"127.0.0.1:{PORT}", *FOREVER, *more)
+        result = self.run_probe("--read", self.capture, "-collector", f"127.0.0.1:{PORT}", *probe.FOREVER, *more)
         self.assertEqual(result.status, 0, result.err)
         reader = sniffer.finish()
         self.assertEqual(len(reader.records), len(self.traffic.flows))
@@ -160,7 +159,7 @@ class Collectors(probe.Case):
         """Another capture, whose records the program tells as JSON with all fields: key -> record."""
         self.traffic = with_tunnels()
         self.capture = self.path("in.pcap", traffic.pcap(self.traffic.frames))
-        result = self.run_probe("--read", self.capture, "--output", "json", *FOREVER, *EXTENDED)
+        result = self.run_probe("--read", self.capture, "--output", "json", *probe.FOREVER, *EXTENDED)
         self.assertEqual(result.status, 0, result.err)
         records = {ipfix.key(r): r for r in map(json.loads, result.out.splitlines())}
         self.assertEqual(sorted(records), sorted(self.traffic.flows))
@@ -303,7 +302,7 @@ class Collectors(probe.Case):
     def test_biflows(self):
         """The two records of a conversation that JSON has, in one record; ICMP and who got no answer by themselves."""
         records, file = self.extended(), self.path("out.ipfix")
-        more = ("--output", "none", "--set", "export.biflow=true", *FOREVER, *EXTENDED)
+        more = ("--output", "none", "--set", "export.biflow=true", *probe.FOREVER, *EXTENDED)
         result = self.run_probe("--read", self.capture, "--write-ipfix", file, *more)
         self.assertEqual(result.status, 0, result.err)
         self.assertEqual(ipfix.read_file(file).messages > 1, True)  # raises on every breach of RFC 7011
@@ -508,7 +507,7 @@ class Collectors(probe.Case):
 
     def test_ipfixdump(self):
         result = self.run_probe(
-            "--read", self.capture, "--write-ipfix", self.path("out.ipfix"), "--output", "none", *FOREVER
+            "--read", self.capture, "--write-ipfix", self.path("out.ipfix"), "--output", "none", *probe.FOREVER
         )
         self.assertEqual(result.status, 0, result.err)
         shown = subprocess.run(
@@ -561,7 +560,8 @@ class Collectors(probe.Case):
     def test_ipfixdump_extended(self):
         records = self.extended()
         file = self.path("out.ipfix")
-        result = self.run_probe("--read", self.capture, "--write-ipfix", file, "--output", "none", *FOREVER, *EXTENDED)
+        into = ("--write-ipfix", file, "--output", "none")
+        result = self.run_probe("--read", self.capture, *into, *probe.FOREVER, *EXTENDED)
         self.assertEqual(result.status, 0, result.err)
         shown = subprocess.run(
             ["ipfixDump", "--in", file, "--rfc5610", "--data"], capture_output=True, text=True, check=True
@@ -656,7 +656,7 @@ class Collectors(probe.Case):
                     self.assertEqual(row[name], value, (key, name))
 
     def test_goflow2(self):
-        printed = self.run_probe("--read", self.capture, "--output", "json", *FOREVER)
+        printed = self.run_probe("--read", self.capture, "--output", "json", *probe.FOREVER)
         got = {}
         for row in self.goflow2():
             self.assertEqual(row["type"], "IPFIX")

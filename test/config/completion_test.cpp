@@ -5,17 +5,17 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
 
+#include "support/command.hpp"
 #include "whiteowl/config/command_line.hpp"
 #include "whiteowl/config/options.hpp"
 
 using namespace whiteowl;
+using namespace whiteowl::test;
 
 namespace {
 
@@ -29,16 +29,6 @@ void compare(const std::string& name, const std::string& rendered) {
   text << file.rdbuf();
   INFO("run with UPDATE_DOCS=1 to write packaging/completion/" << name << " anew");
   CHECK(text.str() == rendered);
-}
-
-std::string output_of(const std::string& command) {
-  std::FILE* const pipe = ::popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string out;
-  std::array<char, 4096> buffer{};
-  while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) out += buffer.data();
-  ::pclose(pipe);
-  return out;
 }
 
 bool installed(const std::string& program) { return !output_of("command -v " + program + " 2>/dev/null").empty(); }

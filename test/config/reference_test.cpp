@@ -4,17 +4,17 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
 
+#include "support/command.hpp"
 #include "whiteowl/config/command_line.hpp"
 #include "whiteowl/config/load.hpp"
 
 using namespace whiteowl;
+using namespace whiteowl::test;
 
 namespace {
 
@@ -51,16 +51,10 @@ void compare_block(const std::string& name, const std::string& mark, const std::
 }
 
 // What a program prints, or "absent" if it is not installed.
-std::string output_of(const std::string& program, const std::string& arguments) {
+std::string output_or_absent(const std::string& program, const std::string& arguments) {
   const std::string command = "command -v " + program + " >/dev/null 2>&1 || { echo absent; exit 0; }; " + program +
                               " " + arguments + " 2>/dev/null";
-  std::FILE* const pipe = ::popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string out;
-  std::array<char, 4096> buffer{};
-  while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) out += buffer.data();
-  ::pclose(pipe);
-  return out;
+  return output_of(command);
 }
 
 }  // namespace
@@ -137,11 +131,11 @@ TEST_CASE("every setting stands in the manual with its default") {
 
 TEST_CASE("the manual pages are clean mdoc") {
   for (const std::string& name : {kProgramManual, kSettingsManual}) {
-    std::istringstream lines{output_of("mandoc", "-T lint -W style " + kSource + name)};
+    std::istringstream lines{output_or_absent("mandoc", "-T lint -W style " + kSource + name)};
     // Whether other manuals are installed here is not the page's fault.
     for (std::string line; std::getline(lines, line);)
       if (line != "absent" && line.find("referenced manual not found") == std::string::npos) FAIL_CHECK(line);
-    const std::string groff = output_of("groff", "-mandoc -Tutf8 -ww -z " + kSource + name);
+    const std::string groff = output_or_absent("groff", "-mandoc -Tutf8 -ww -z " + kSource + name);
     CHECK((groff.empty() || groff == "absent\n"));
   }
 }

@@ -12,7 +12,6 @@ import ipfix
 import probe
 import traffic
 
-FOREVER = ("--set", "export.active_timeout=1000000s", "--set", "export.inactive_timeout=1000000s")
 
 
 class Collector:
@@ -68,7 +67,7 @@ class Udp(probe.Case):
             f"{host}:{collector.port}",
             "--counters",
             self.path("counters.json"),
-            *FOREVER,
+            *probe.FOREVER,
             *more,
         )
         reader = collector.reader()
@@ -126,7 +125,7 @@ class Udp(probe.Case):
             f"127.0.0.1:{port}",
             "--counters",
             self.path("counters.json"),
-            *FOREVER,
+            *probe.FOREVER,
         )
         self.assertEqual(result.status, 0, result.err)
         self.assert_identity(result.counters())
@@ -140,7 +139,7 @@ class Udp(probe.Case):
             self.path("in.pcap", traffic.pcap(c.frames)),
             "--set",
             f"export.collectors=udp://127.0.0.1:{first.port},udp://127.0.0.1:{second.port}",
-            *FOREVER,
+            *probe.FOREVER,
         )
         self.assertEqual(result.status, 0, result.err)
         readers = [first.reader(), second.reader()]
@@ -168,7 +167,7 @@ class Tcp(probe.Case):
                 self.path("in.pcap", traffic.pcap(c.frames)),
                 "--set",
                 f"export.collectors=tcp://127.0.0.1:{server.getsockname()[1]}",
-                *FOREVER,
+                *probe.FOREVER,
             )
             thread.join()
         self.assertEqual(result.status, 0, result.err)

@@ -29,14 +29,6 @@ FULL = "--full" in sys.argv
 PACKETS = 2_000_000 if FULL else 200_000
 RATE = 60_000  # packets a second: a busy machine of two processors keeps up, so that nothing is dropped
 CONVERSATIONS = 250  # of each kind
-PATIENT = (
-    "--set",
-    "export.active_timeout=1000000s",
-    "--set",
-    "export.inactive_timeout=1000000s",
-    "--set",
-    "tcp.close_linger=1000s",
-)
 GROUP = ("--set", "capture.fanout_group=4711", "--set", "capture.workers=1", "--set", "decode.tunnels=inner")
 
 # One round of a conversation: a request, its acknowledgment, an answer, its acknowledgment.
@@ -175,7 +167,7 @@ class Fanout(probe.Case):
         return (
             *("-interface", "near0", "--write-ipfix", name + ".ipfix", "--counters", name + ".json"),
             *("--output", "none", "--set", "capture.buffer_size_mb=32", "--set", f"export.domain_id={number}"),
-            *("--set", "flow.max_flows=10000", *GROUP, *PATIENT, *more),
+            *("--set", "flow.max_flows=10000", *GROUP, *probe.PATIENT, *more),
         )
 
     def captures(self, running):

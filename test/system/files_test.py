@@ -8,7 +8,6 @@ import ipfix
 import probe
 import traffic
 
-FOREVER = ("--set", "export.active_timeout=1000000s", "--set", "export.inactive_timeout=1000000s")
 
 # The standard template of 82 octets, field by field: (PEN, element, octets).
 STANDARD = [
@@ -63,7 +62,7 @@ class Files(probe.Case):
 
     def test_every_flow_of_a_capture_is_exported_with_its_true_figures(self):
         c = traffic.standard()
-        reader, result = self.meter(traffic.pcap(c.frames), *FOREVER)
+        reader, result = self.meter(traffic.pcap(c.frames), *probe.FOREVER)
         self.assert_flows(reader.records, c.flows)
         counters = result.counters()
         self.assertEqual(counters["packets_received"], len(c.frames))
@@ -72,13 +71,13 @@ class Files(probe.Case):
         self.assertEqual(counters["packets_in_table"], 0)
 
     def test_the_templates_are_the_standard_ones_octet_for_octet(self):
-        reader, _ = self.meter(traffic.pcap(traffic.standard().frames), *FOREVER)
+        reader, _ = self.meter(traffic.pcap(traffic.standard().frames), *probe.FOREVER)
         self.assertEqual(reader.templates[1, 256], (0, STANDARD + TCP))
         self.assertEqual(reader.templates[1, 257], (0, STANDARD6 + TCP))
         self.assertEqual(sum(size for _, _, size in STANDARD + TCP), 82)
 
     def test_the_first_message_with_flows_carries_templates_sampling_and_flows_in_this_order(self):
-        reader, _ = self.meter(traffic.pcap(traffic.standard().frames), *FOREVER)
+        reader, _ = self.meter(traffic.pcap(traffic.standard().frames), *probe.FOREVER)
         sampling = next(o for o in reader.options if "samplingPacketInterval" in o)
         self.assertEqual((sampling["samplingPacketInterval"], sampling["samplingPacketSpace"]), (1, 0))
         self.assertIn((0, 305, 4), reader.templates[1, sampling["_template"]][1])
@@ -91,7 +90,7 @@ class Files(probe.Case):
 
     def test_without_tcp_tracking_the_record_has_62_octets(self):
         c = traffic.standard()
-        reader, _ = self.meter(traffic.pcap(c.frames), *FOREVER, "--set", "export.track_tcp_performance=false")
+        reader, _ = self.meter(traffic.pcap(c.frames), *probe.FOREVER, "--set", "export.track_tcp_performance=false")
         self.assertEqual(reader.templates[1, 256], (0, STANDARD))
         self.assertEqual(sum(size for _, _, size in STANDARD), 62)
         self.assert_flows(reader.records, c.flows, without=traffic.SIX)
@@ -100,7 +99,7 @@ class Files(probe.Case):
         c = traffic.standard()
         reader, _ = self.meter(
             traffic.pcap(c.frames),
-            *FOREVER,
+            *probe.FOREVER,
             "--set",
             "export.domain_id=7",
             "--set",
@@ -126,7 +125,7 @@ class Files(probe.Case):
             ("snapped", traffic.pcap(c.frames, snap=96)),
         ):
             with self.subTest(name):
-                self.assert_flows(self.meter(data, *FOREVER)[0].records, c.flows)
+                self.assert_flows(self.meter(data, *probe.FOREVER)[0].records, c.flows)
 
     def test_the_link_layer_does_not_matter_but_for_its_addresses(self):
         c = traffic.standard()
@@ -134,33 +133,33 @@ class Files(probe.Case):
         for link in (traffic.SLL, traffic.SLL2, traffic.RAW_IP, traffic.BSD_NULL, traffic.BSD_LOOP):
             with self.subTest(link=link):
                 frames = c.frames if link in (traffic.SLL, traffic.SLL2) else ip_only
-                reader, _ = self.meter(traffic.pcap(frames, link), *FOREVER)
+                reader, _ = self.meter(traffic.pcap(frames, link), *probe.FOREVER)
                 self.assert_flows(reader.records, c.flows, without=("sourceMacAddress", "destinationMacAddress"))
                 self.assertEqual({r["destinationMacAddress"] for r in reader.records}, {"00:00:00:00:00:00"})
 
     def test_standard_input_is_a_capture_like_any_other(self):
         c = traffic.standard()
         for data in (traffic.pcap(c.frames), traffic.pcapng(c.frames)):
-            result = self.run_probe("--read", "-", "--write-ipfix", self.path("out.ipfix"), *FOREVER, stdin=data)
+            result = self.run_probe("--read", "-", "--write-ipfix", self.path("out.ipfix"), *probe.FOREVER, stdin=data)
             self.assertEqual(result.status, 0, result.err)
             self.assert_flows(ipfix.read_file(self.path("out.ipfix")).records, c.flows)
 
     def test_four_workers_meter_as_one(self):
         c = traffic.standard()
-        reader, _ = self.meter(traffic.pcap(c.frames), *FOREVER, "--set", "capture.workers=4")
+        reader, _ = self.meter(traffic.pcap(c.frames), *probe.FOREVER, "--set", "capture.workers=4")
         self.assert_flows(reader.records, c.flows)
 
     def test_json_lines_say_the_same_under_the_element_names(self):
         c = traffic.standard()
         capture = self.path("in.pcap", traffic.pcap(c.frames))
-        result = self.run_probe("--read", capture, "--output", "json", *FOREVER)
+        result = self.run_probe("--read", capture, "--output", "json", *probe.FOREVER)
         self.assertEqual(result.status, 0, result.err)
         records = [json.loads(line) for line in result.out.splitlines()]
         self.assert_flows(records, c.flows)
 
     def test_the_table_names_every_conversation_and_its_round_trip(self):
         c = traffic.standard()
-        result = self.run_probe("--read", self.path("in.pcap", traffic.pcap(c.frames)), *FOREVER)
+        result = self.run_probe("--read", self.path("in.pcap", traffic.pcap(c.frames)), *probe.FOREVER)
         self.assertEqual(result.status, 0, result.err)
         for source, _, sport, _, _ in c.flows:
             self.assertIn(source, result.out)
@@ -181,7 +180,7 @@ class Files(probe.Case):
     def test_a_filter_leaves_the_rest_counted_as_filtered(self):
         c = traffic.standard()
         for how in (("--filter", "udp"), ("--set", "capture.bpf_filter=udp")):
-            reader, result = self.meter(traffic.pcap(c.frames), *FOREVER, *how)
+            reader, result = self.meter(traffic.pcap(c.frames), *probe.FOREVER, *how)
             # pcap-filter(7): "udp" is a matter of the protocol field.  Second fragments pass, tagged packets do not.
             udp = {k: v for k, v in c.flows.items() if k[4] == 17 and k[2:4] != (1000, 2000)}
             self.assert_flows(reader.records, udp)
@@ -190,7 +189,7 @@ class Files(probe.Case):
 
     def test_a_vlan_filter_finds_the_tagged_packets_of_a_file(self):
         c = traffic.standard()
-        reader, _ = self.meter(traffic.pcap(c.frames), *FOREVER, "--filter", "vlan 42")
+        reader, _ = self.meter(traffic.pcap(c.frames), *probe.FOREVER, "--filter", "vlan 42")
         self.assert_flows(reader.records, {k: v for k, v in c.flows.items() if k[2:4] == (1000, 2000)})
 
     def test_an_idle_flow_ends_and_the_next_packet_begins_another(self):
@@ -254,7 +253,7 @@ class Files(probe.Case):
     def test_a_file_that_ends_early_gives_what_it_had_and_says_so(self):
         c = traffic.standard()
         data = traffic.pcap(c.frames)
-        reader, result = self.meter(data[:-10], *FOREVER, status=1)
+        reader, result = self.meter(data[:-10], *probe.FOREVER, status=1)
         self.assertEqual(sum(r["packetDeltaCount"] for r in reader.records), c.packets() - 1)
         self.assertIn("in.pcap", result.err)
 
@@ -267,7 +266,7 @@ class Files(probe.Case):
         c = traffic.Capture()
         for i in range(5000):
             c.udp(traffic.START + i * 1000, traffic.Host(i % 250 + 1), traffic.Host(300), 4, 1000 + i, 2000, 10)
-        reader, result = self.meter(traffic.pcap(c.frames), *FOREVER, "--set", "flow.max_flows=256")
+        reader, result = self.meter(traffic.pcap(c.frames), *probe.FOREVER, "--set", "flow.max_flows=256")
         self.assertEqual(sum(r["packetDeltaCount"] for r in reader.records), 5000)
         self.assertEqual(result.counters()["packets_in_records_sent"], 5000)
 
@@ -280,14 +279,14 @@ class Files(probe.Case):
                 damaged[k] = (damaged[k] * 31 + i * 7 + k) & 0xFF
             frames.append((ns, bytes(damaged[: len(damaged) - i % 40])))
         for inner in ("outer", "inner"):
-            _, result = self.meter(traffic.pcap(frames), *FOREVER, "--set", f"decode.tunnels={inner}")
+            _, result = self.meter(traffic.pcap(frames), *probe.FOREVER, "--set", f"decode.tunnels={inner}")
             self.assertEqual(result.counters()["packets_received"], len(frames))
 
     def test_the_messages_of_a_file_are_whole_and_their_sequence_is_right(self):
         c = traffic.Capture()
         for i in range(20_000):
             c.udp(traffic.START + i * 1000, traffic.Host(i // 60000 + 1), traffic.Host(9), 4, 1 + i % 60000, 2000, 10)
-        reader, _ = self.meter(traffic.pcap(c.frames), *FOREVER)  # the reader raises on every fault
+        reader, _ = self.meter(traffic.pcap(c.frames), *probe.FOREVER)  # the reader raises on every fault
         self.assertEqual(len(reader.records), 20_000)
         self.assertGreater(reader.messages, 10)
 

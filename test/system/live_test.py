@@ -19,14 +19,6 @@ import ipfix
 import probe
 import traffic
 
-PATIENT = (
-    "--set",
-    "export.active_timeout=1000000s",
-    "--set",
-    "export.inactive_timeout=1000000s",
-    "--set",
-    "tcp.close_linger=1000s",
-)
 NEAR = "10.9.0.1"
 
 
@@ -237,7 +229,7 @@ class Live(probe.Case):
     def test_every_packet_is_counted_as_tcpdump_counts_it(self):
         wire = Wire(self)
         tcpdump = Tcpdump(self, "near0", "tcp or udp")
-        running = self.start("--filter", "tcp or udp", *PATIENT, "--set", "capture.workers=1")
+        running = self.start("--filter", "tcp or udp", *probe.PATIENT, "--set", "capture.workers=1")
         wire.talk(10, 5)
         probe.wait_for("tcpdump has written", lambda: settled(tcpdump.file))
         result = running.stop()
@@ -249,7 +241,8 @@ class Live(probe.Case):
     def test_two_processes_of_four_workers_share_the_traffic_and_split_no_conversation(self):
         wire = Wire(self)
         tcpdump = Tcpdump(self, "near0", "tcp or udp")
-        group = ("--filter", "tcp or udp", *PATIENT, "--set", "capture.workers=4", "--set", "capture.fanout_group=4711")
+        group = ("--set", "capture.workers=4", "--set", "capture.fanout_group=4711")
+        group = ("--filter", "tcp or udp", *probe.PATIENT, *group)
         both = [self.start(*group, "--set", f"export.domain_id={i}", sockets=4, name=f"process{i}") for i in (1, 2)]
         threads = [threading.Thread(target=wire.talk, args=(25, 6)) for _ in range(2)]
         for thread in threads:
@@ -303,7 +296,7 @@ class Live(probe.Case):
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(number):
                 wire = Wire(self)
-                running = self.start("--filter", "tcp or udp", *PATIENT)
+                running = self.start("--filter", "tcp or udp", *probe.PATIENT)
                 wire.talk(3, 2)
                 began = time.monotonic()
                 result = running.stop(number)
@@ -323,7 +316,7 @@ class Live(probe.Case):
 
     def test_usr1_logs_the_counters_and_the_program_goes_on(self):
         wire = Wire(self)
-        running = self.start("--filter", "tcp or udp", *PATIENT)
+        running = self.start("--filter", "tcp or udp", *probe.PATIENT)
         before = len(running.text())
         wire.talk(2, 1)
         running.process.send_signal(signal.SIGUSR1)
@@ -333,7 +326,7 @@ class Live(probe.Case):
 
     def test_the_duration_ends_the_run_by_itself(self):
         Wire(self)
-        running = self.start("--duration", "2s", *PATIENT)
+        running = self.start("--duration", "2s", *probe.PATIENT)
         began = time.monotonic()
         result = running.finish()
         self.assertEqual(result.status, 0, result.err)
@@ -341,7 +334,7 @@ class Live(probe.Case):
 
     def test_a_filter_keeps_everything_else_out_from_the_first_packet(self):
         wire = Wire(self)
-        running = self.start("--filter", "udp", *PATIENT)
+        running = self.start("--filter", "udp", *probe.PATIENT)
         wire.talk(3, 2)
         self.assertEqual(running.stop().status, 0)
         counters = self.counters(running)
@@ -356,7 +349,7 @@ class Live(probe.Case):
             c.udp(i, a, b, 4, 1, 2, 50, vlan=100 if i % 2 else None)
         for expression, count in (("vlan 100", 3), ("vlan 101", 0), ("vlan 100 and udp", 3), ("not vlan", 3)):
             with self.subTest(expression):
-                running = self.start("--filter", f"{expression}", *PATIENT, name=expression.replace(" ", "-"))
+                running = self.start("--filter", f"{expression}", *probe.PATIENT, name=expression.replace(" ", "-"))
                 with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
                     s.bind(("near0", 0))
                     for _, frame in c.frames:
@@ -373,7 +366,7 @@ class Live(probe.Case):
                     code = f"import sys; sys.path[0] = {os.path.dirname(__file__)!r}; import probe; "
                     far = [*wire.neighbour.enter(), sys.executable, "-c", code + "probe.offload('far0', 1)"]
                     subprocess.run(far, check=True)
-                arguments = ("--set", "export.fields=extended", "--set", "capture.workers=2", *PATIENT)
+                arguments = ("--set", "export.fields=extended", "--set", "capture.workers=2", *probe.PATIENT)
                 running = self.start(*arguments, sockets=2, name=f"merging-{merging}")
                 with socket.create_connection(("10.9.0.2", 9000), timeout=10) as client:
                     for _ in range(20):
@@ -452,7 +445,7 @@ class Live(probe.Case):
 
     def test_an_interface_that_goes_down_and_up_is_waited_for(self):
         wire = Wire(self)
-        running = self.start("--filter", "udp", *PATIENT)
+        running = self.start("--filter", "udp", *probe.PATIENT)
         wire.talk(0, 0)
         probe.ip("link", "set", "near0", "down")
         select.select([], [], [], 0.5)
@@ -477,11 +470,11 @@ class Live(probe.Case):
     def test_promiscuous_mode_is_asked_for_and_given_back(self):
         Wire(self)
         flags = "/sys/class/net/near0/flags"
-        running = self.start(*PATIENT)
+        running = self.start(*probe.PATIENT)
         probe_flags = promiscuity("near0")
         self.assertEqual(running.stop().status, 0)
         self.assertEqual((probe_flags > 0, promiscuity("near0")), (True, 0), flags)
-        running = self.start(*PATIENT, "--set", "capture.promiscuous=false")
+        running = self.start(*probe.PATIENT, "--set", "capture.promiscuous=false")
         self.assertEqual(promiscuity("near0"), 0)
         self.assertEqual(running.stop().status, 0)
 

@@ -18,6 +18,9 @@ import unittest
 
 BINARY = None  # set by main()
 LIMIT = 60  # seconds that a run may take; sanitizers are slow
+# Records end with the run: no timeout is reached, and with PATIENT no closed connection is done with.
+FOREVER = ("--set", "export.active_timeout=1000000s", "--set", "export.inactive_timeout=1000000s")
+PATIENT = (*FOREVER, "--set", "tcp.close_linger=1000s")
 
 
 class Result:
