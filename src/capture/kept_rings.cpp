@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "whiteowl/base/wire.hpp"
+#include "whiteowl/capture/fanout.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 
 namespace whiteowl {
@@ -89,7 +90,7 @@ class Heir {
       : settings_{settings},
         workers_{workers},
         octets_{ring_geometry(settings, workers).octets()},
-        in_group_{workers > 1 || settings.fanout_group != 0 || settings.defragment},
+        in_group_{needs_group(settings, workers)},
         filter_{compile_filter(settings, settings.bpf_filter)} {}
 
   // Why these sockets cannot go on as the rings of the interface; empty if they can.

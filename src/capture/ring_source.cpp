@@ -482,7 +482,7 @@ RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std:
       number{worker},
       workers{workers_in_all},
       geometry{ring_geometry(settings, workers)},
-      fanout{workers > 1 || settings.fanout_group != 0 || settings.defragment},
+      fanout{needs_group(settings, workers)},
       control{open_packet_socket()},
       stop_event{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")},
       interface_counters(settings.interfaces.size()) {

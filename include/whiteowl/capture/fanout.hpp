@@ -26,6 +26,12 @@ namespace whiteowl {
   return chosen == FanoutMode::steer || (chosen == FanoutMode::hash && !inner);
 }
 
+// Whether the rings of an interface form a group at all: with others, of this process or of another, or because only a
+// group puts fragments together.
+[[nodiscard]] inline bool needs_group(const CaptureSettings& settings, std::uint32_t workers) noexcept {
+  return workers > 1 || settings.fanout_group != 0 || settings.defragment;
+}
+
 struct FanoutPlan {
   std::string interface;
   LinkType link = LinkType::ethernet;
