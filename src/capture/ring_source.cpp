@@ -527,7 +527,8 @@ void RingSource::Impl::open(Leg& leg) {
   }
   const LinkKind kind = link_kind(control.get(), leg.name);
   // The kernel numbers the members of a group as they join, and shares out by number.
-  if (fanout && store.order && !leg.inherited && !store.order->may_join(leg.position, number)) return;
+  if (fanout && store.order && !leg.inherited && !store.order->may_join(leg.position, number, static_cast<int>(index)))
+    return;
   // Bound while down it could not join its group on older kernels.
   if (!is_up(control.get(), leg.name)) return;
   if (!leg.program || kind.link != leg.kind.link) {
@@ -563,17 +564,17 @@ void RingSource::Impl::open(Leg& leg) {
 void RingSource::Impl::make_ring(Leg& leg, const RingPlan& plan) {
   if (leg.inherited) {
     leg.ring.emplace(std::move(leg.inherited), plan);
-    if (store.order) store.order->joined(leg.position, number);
+    if (store.order) store.order->joined(leg.position, number, plan.interface_index);
     return;
   }
   leg.ring.emplace(plan);
-  if (store.order) store.order->joined(leg.position, number);
+  if (store.order) store.order->joined(leg.position, number, plan.interface_index);
   if (store.keep) store.keep(leg.kept_as, leg.ring->fd());
 }
 
 // Before it is closed here: a socket that somebody else holds stays in its group.
 void RingSource::Impl::give_up_ring(Leg& leg) noexcept {
-  if (leg.ring && store.order) store.order->left(leg.position);
+  if (leg.ring && store.order) store.order->left(leg.position, number);
   if (leg.ring && store.forget) {
     try {
       store.forget(leg.kept_as);

@@ -86,10 +86,11 @@ bool is_pipe_or_terminal(int fd) {
 
 // What the service manager kept of the process before goes on where it fits; what does not is given back.
 RingHeritage take_heritage(const CaptureSettings& settings, bool live) {
-  RingHeritage heritage{.store = {.order = std::make_shared<JoinOrder>(settings.interfaces.size()),
-                                  .keep = &ServiceManager::keep,
-                                  .forget = &ServiceManager::forget},
-                        .inherited = {}};
+  RingHeritage heritage{
+      .store = {.order = std::make_shared<JoinOrder>(settings.interfaces.size(), worker_count(settings)),
+                .keep = &ServiceManager::keep,
+                .forget = &ServiceManager::forget},
+      .inherited = {}};
   auto kept = ServiceManager::kept();
   if (kept.empty() || !live) return heritage;
   heritage.inherited = inherit_rings(settings, worker_count(settings), std::move(kept));

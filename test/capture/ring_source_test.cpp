@@ -173,6 +173,26 @@ TEST_CASE("an own fanout id is never 0") {
   for (int i = 0; i < 1000; ++i) CHECK(own_fanout_id() != 0);
 }
 
+TEST_CASE("workers join in their order, and one that leaves the old interface late holds up nobody") {
+  constexpr int kOld = 7, kNew = 9;
+  JoinOrder order{2, 3};
+  CHECK(order.may_join(1, 0, kOld));
+  CHECK_FALSE(order.may_join(1, 1, kOld));
+  for (std::uint32_t worker = 0; worker < 3; ++worker) order.joined(1, worker, kOld);
+  // The interface is made anew; worker 0 is there before the others have noticed.
+  order.left(1, 0);
+  order.joined(1, 0, kNew);
+  CHECK_FALSE(order.may_join(1, 2, kNew));
+  order.left(1, 1);
+  order.left(1, 2);
+  CHECK(order.may_join(1, 1, kNew));
+  CHECK_FALSE(order.may_join(1, 2, kNew));
+  order.joined(1, 1, kNew);
+  CHECK(order.may_join(1, 2, kNew));
+  // The other interface has an order of its own.
+  CHECK_FALSE(order.may_join(0, 1, kNew));
+}
+
 TEST_CASE("live capture works in a network of its own") {
   if (in_private_network()) return;
   if (!private_network_possible()) {
@@ -442,7 +462,7 @@ TEST_SUITE("ring" * doctest::skip(!in_private_network())) {
   TEST_CASE("an interface that is deleted and made anew is captured again by all workers") {
     auto wire = std::make_unique<Wire>("wa", "wb");
     Sources sources;
-    const RingStore shared{.order = std::make_shared<JoinOrder>(1)};
+    const RingStore shared{.order = std::make_shared<JoinOrder>(1, 2U)};
     for (std::uint32_t worker = 0; worker < 2; ++worker) {
       sources.push_back(std::make_unique<RingSource>(settings_for({"wb"}), worker, 2U, std::uint16_t{5}, shared));
     }
@@ -480,7 +500,7 @@ TEST_SUITE("ring" * doctest::skip(!in_private_network())) {
     const Wire west{"wa", "wb"};
     constexpr std::uint32_t kWorkers = 3;
     Sources sources;
-    const RingStore shared{.order = std::make_shared<JoinOrder>(2)};
+    const RingStore shared{.order = std::make_shared<JoinOrder>(2, kWorkers)};
     for (std::uint32_t worker = 0; worker < kWorkers; ++worker) {
       sources.push_back(
           std::make_unique<RingSource>(settings_for({"eb", "wb"}), worker, kWorkers, std::uint16_t{5}, shared));

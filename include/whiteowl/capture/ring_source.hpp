@@ -42,18 +42,30 @@ struct RingGeometry {
 // a TAP, meets in one worker.
 class JoinOrder {
  public:
-  explicit JoinOrder(std::size_t interfaces) : next_(interfaces) {}
-  [[nodiscard]] bool may_join(std::size_t interface, std::uint32_t worker) const noexcept {
-    return next_[interface].load(std::memory_order_acquire) == worker;
+  JoinOrder(std::size_t interfaces, std::uint32_t workers) : workers_{workers}, member_of_(interfaces * workers) {}
+  // All workers before it are on the interface that `interface_index` names.  One that is still on its predecessor of
+  // the same name, or leaves that late, does not count and does not matter.
+  [[nodiscard]] bool may_join(std::size_t interface, std::uint32_t worker, int interface_index) const noexcept {
+    for (std::uint32_t before = 0; before < worker; ++before) {
+      if (place(interface, before).load(std::memory_order_acquire) != interface_index) return false;
+    }
+    return true;
   }
-  void joined(std::size_t interface, std::uint32_t worker) noexcept {
-    next_[interface].store(worker + 1, std::memory_order_release);
+  void joined(std::size_t interface, std::uint32_t worker, int interface_index) noexcept {
+    place(interface, worker).store(interface_index, std::memory_order_release);
   }
-  // Nobody can join another group before all have left the old one.
-  void left(std::size_t interface) noexcept { next_[interface].store(0, std::memory_order_release); }
+  void left(std::size_t interface, std::uint32_t worker) noexcept { joined(interface, worker, 0); }
 
  private:
-  std::vector<std::atomic<std::uint32_t>> next_;  // worker
+  [[nodiscard]] const std::atomic<int>& place(std::size_t interface, std::uint32_t worker) const noexcept {
+    return member_of_[interface * workers_ + worker];
+  }
+  [[nodiscard]] std::atomic<int>& place(std::size_t interface, std::uint32_t worker) noexcept {
+    return member_of_[interface * workers_ + worker];
+  }
+
+  std::uint32_t workers_;
+  std::vector<std::atomic<int>> member_of_;  // index of the interface; 0: of none
 };
 
 // What the rings of a process share.  Who is told of rings that are made and given up, so that he may keep their
