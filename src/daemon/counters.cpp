@@ -77,7 +77,7 @@ Accounting account(const CounterSources& sources) noexcept {
 std::uint64_t packets_discarded(const CounterSources& sources, Discard reason) noexcept {
   std::uint64_t sum = 0;
   for (const auto& worker : sources.workers) {
-    sum += worker.meter->packets_discarded[static_cast<std::size_t>(reason)].get();
+    sum += worker.classifier->packets_discarded[static_cast<std::size_t>(reason)].get();
     if (reason == Discard::unsupported_link) sum += worker.capture->packets_unsupported.get();
   }
   return sum;

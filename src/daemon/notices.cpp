@@ -23,7 +23,7 @@ constexpr std::array<Kind, Notices::kTroubles> kKinds{{
     {&all_evictions, "the flow table is full: {} conversations exported early; raise flow.max_flows"},
     {&queue_and_exporter<&QueueCounters::records_not_sent, &ExportCounters::records_not_sent>,
      "{} records lost on their way out"},
-    {meter<&MeterCounters::clock_steps_back>, "packet stamps went back by more than a second {} times"},
+    {classifier<&ClassifierCounters::clock_steps_back>, "packet stamps went back by more than a second {} times"},
 }};
 
 }  // namespace

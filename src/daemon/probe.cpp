@@ -226,7 +226,7 @@ ProcessStatistics Probe::statistics() const {
   ProcessStatistics result;
   result.observed_flows = meter<&MeterCounters::conversations_total>(counters_);
   result.ignored_packets = all_discarded(counters_);
-  result.ignored_octets = meter<&MeterCounters::octets_discarded>(counters_);
+  result.ignored_octets = classifier<&ClassifierCounters::octets_discarded>(counters_);
   result.dropped_packets = capture<&CaptureCounters::packets_dropped>(counters_);
   result.not_sent_flows =
       queue_and_exporter<&QueueCounters::records_not_sent, &ExportCounters::records_not_sent>(counters_);

@@ -53,6 +53,7 @@ void Worker::stop() {
 
 CounterSources::Worker Worker::counters() const noexcept {
   return {.capture = &input_.source->counters(),
+          .classifier = &meter_.classifier_counters(),
           .meter = &meter_.counters(),
           .tcp = &meter_.tcp_counters(),
           .queue = &sink_.counters(),

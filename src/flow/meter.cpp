@@ -21,16 +21,6 @@ constexpr std::size_t kFetchedAhead = 12;
 
 constexpr std::uint32_t due_units(Duration age) noexcept { return static_cast<std::uint32_t>(age.count() >> 20U); }
 
-// One packet on its way through the stages.
-struct Work {
-  Packet packet;
-  FlowKey key;
-  std::uint64_t hash;
-  Duration age;  // of the packet, by the AgeClock
-  std::uint32_t direction;
-  std::uint32_t candidate;  // entry that may be the key's, when the batch began
-};
-
 // The age at which an open record must be exported, and why: whichever timeout is reached first.  A pure function of
 // the record, so that it does not matter when somebody looks.
 struct Deadline {
@@ -42,11 +32,12 @@ struct Deadline {
 
 struct Meter::Impl {
   Impl(const FlowSettings& flow_settings, const TcpSettings& tcp_options, const DecodeSettings& decode_settings,
-       std::uint32_t workers, RecordSink& record_sink)
+       const HashKey& key, std::uint32_t workers, RecordSink& record_sink)
       : settings{flow_settings},
         tcp_settings{tcp_options},
         sink{record_sink},
-        decoder{decode_settings},
+        hash_key{key},
+        classifier{decode_settings, flow_settings.vlan_in_key, key},
         capacity{(flow_settings.max_flows + workers - 1) / workers},
         tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault},
         table{capacity, tcp_options.track, flow_settings.prefault},
@@ -57,9 +48,9 @@ struct Meter::Impl {
   FlowSettings settings;
   TcpSettings tcp_settings;
   RecordSink& sink;
-  HashKey hash_key = random_hash_key();
-  AgeClock clock;
-  Decoder decoder;
+  HashKey hash_key;
+  Classifier classifier;
+  ClassifiedBatch classified;
   std::uint32_t capacity;
   TcpMeter tcp;
   FlowTable table;
@@ -67,7 +58,8 @@ struct Meter::Impl {
   IndexQueue closed;
   IndexQueue half_open;
   MeterCounters counters;
-  std::array<Work, FrameBatch::kCapacity> work;
+  Duration age{};                                               // behind the last batch
+  std::array<std::uint32_t, FrameBatch::kCapacity> candidates;  // entry that may be the packet's, when the batch began
   // Sums of the running batch: counters are published once a batch.
   std::uint64_t batch_packets = 0, batch_octets = 0;
   std::uint64_t packets_in_table = 0;
@@ -114,7 +106,7 @@ struct Meter::Impl {
   [[nodiscard]] Timestamp cut_of(const FlowDirection& way, FlowEndReason reason, Duration due) const noexcept {
     const bool timeout = reason == FlowEndReason::active_timeout || reason == FlowEndReason::idle_timeout;
     if (timeout) return way.end + (due - way.seen);
-    return reason == FlowEndReason::forced_end ? way.end + (clock.now() - way.seen) : way.end;
+    return reason == FlowEndReason::forced_end ? way.end + (age - way.seen) : way.end;
   }
   // `due`: the deadline that a timeout's record had.
   void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason, Duration due = {},
@@ -313,7 +305,7 @@ struct Meter::Impl {
 
   // ---- a packet
 
-  std::uint32_t begin_conversation(const Work& item, Duration now) noexcept {
+  std::uint32_t begin_conversation(const ClassifiedPacket& item, Duration now) noexcept {
     if (table.full()) make_room(now);
     const std::uint32_t index = table.insert(item.key, item.hash);
     renew(index, item);
@@ -327,7 +319,7 @@ struct Meter::Impl {
     }
     return index;
   }
-  void renew(std::uint32_t index, const Work& item) noexcept {
+  void renew(std::uint32_t index, const ClassifiedPacket& item) noexcept {
     Flow& flow = table.flow(index);
     flow.born = item.packet.frame->time;
     flow.initiator = static_cast<std::uint8_t>(item.direction);
@@ -338,8 +330,8 @@ struct Meter::Impl {
     if (metered_tcp(flow)) table.tcp(index).cold = index + 1;  // the meter's arena has a place for each entry, or none
   }
   // The packet's conversation, with nothing left in it that was due before the packet.
-  std::uint32_t settle(const Work& item, Duration now) noexcept {
-    const std::uint32_t index = table.find(item.key, item.hash, item.candidate);
+  std::uint32_t settle(const ClassifiedPacket& item, std::uint32_t candidate, Duration now) noexcept {
+    const std::uint32_t index = table.find(item.key, item.hash, candidate);
     if (index == FlowTable::kNone) return begin_conversation(item, now);
     Flow& flow = table.flow(index);
     const FlowDirection& way = flow.way[item.direction];
@@ -359,7 +351,7 @@ struct Meter::Impl {
     }
     return index;
   }
-  void observe_tcp(const Work& item, std::uint32_t index) noexcept {
+  void observe_tcp(const ClassifiedPacket& item, std::uint32_t index) noexcept {
     Flow& flow = table.flow(index);
     if (item.packet.fragment) return tcp.observe_fragment(table.tcp(index), item.direction);
     if (item.packet.tcp == nullptr) return;
@@ -373,7 +365,7 @@ struct Meter::Impl {
     note_closed(flow, conversation.state == TcpState::closed);
   }
   // Without TCP metering a connection is closed by a reset, or when a FIN of each side has passed.
-  void observe_flags(const Work& item, std::uint32_t index) noexcept {
+  void observe_flags(const ClassifiedPacket& item, std::uint32_t index) noexcept {
     Flow& flow = table.flow(index);
     if (item.packet.tcp == nullptr || item.packet.fragment) return;
     const std::uint16_t flags = item.packet.tcp->flags();
@@ -384,9 +376,9 @@ struct Meter::Impl {
     if (is_closed) flow.closed = 1;
   }
 
-  void update(const Work& item) noexcept {
+  void update(const ClassifiedPacket& item, std::uint32_t candidate) noexcept {
     const Duration now = item.age;
-    const std::uint32_t index = settle(item, now);
+    const std::uint32_t index = settle(item, candidate, now);
     const Packet& packet = item.packet;
     if (packet.protocol == ip_protocol::kTcp) {
       if (tcp_settings.track)
@@ -439,40 +431,22 @@ struct Meter::Impl {
     counters.octets_metered.add(batch_octets);
     counters.packets_in_table.set(packets_in_table);
     counters.conversations.set(table.size());
-    counters.clock_steps_back.set(clock.steps_back());
     batch_packets = 0;
     batch_octets = 0;
   }
-  std::size_t decode_all(const FrameBatch& batch) noexcept {
-    std::size_t seen = 0;
-    for (std::size_t i = 0; i < batch.size; ++i) {
-      Work& item = work[seen];
-      clock.advance(batch.frames[i].time);
-      item.age = clock.now();
-      const Discard reason = decoder.decode(batch.frames[i], item.packet);
-      if (reason != Discard::none) {
-        counters.packets_discarded[static_cast<std::size_t>(reason)].add();
-        counters.octets_discarded.add(batch.frames[i].wire_octets);
-        continue;
-      }
-      const DirectedKey directed = directed_key(item.packet, settings.vlan_in_key);
-      item.key = directed.key;
-      item.direction = directed.direction;
-      item.hash = item.key.hash(hash_key);
-      table.prefetch_bucket(item.hash);
-      ++seen;
-    }
-    return seen;
-  }
-  void fetch(Work& item) noexcept {
-    item.candidate = table.candidate(item.hash);
+  std::uint32_t fetch(const ClassifiedPacket& item) noexcept {
+    const std::uint32_t candidate = table.candidate(item.hash);
     const bool with_tcp = item.packet.protocol == ip_protocol::kTcp && tcp_settings.track;
     if (with_tcp) tcp.fetch(item.packet, item.hash);
-    if (item.candidate == FlowTable::kNone) return;
-    if (with_tcp) return fetch_tcp(item.candidate);
-    Flow& flow = table.flow(item.candidate);
-    fetch_line(&flow);
-    fetch_line(&flow.way[item.direction]);
+    if (candidate == FlowTable::kNone) return candidate;
+    if (with_tcp) {
+      fetch_tcp(candidate);
+    } else {
+      Flow& flow = table.flow(candidate);
+      fetch_line(&flow);
+      fetch_line(&flow.way[item.direction]);
+    }
+    return candidate;
   }
   // TCP figures move in both directions.
   void fetch_tcp(std::uint32_t index) noexcept {
@@ -482,37 +456,44 @@ struct Meter::Impl {
     for (std::size_t line = 0; line < sizeof(TcpConversation); line += kCacheLine) fetch_line(conversation + line);
     tcp.fetch_cold(index + 1);
   }
-  void update_all(std::size_t seen) noexcept {
+  void update_all(const ClassifiedBatch& batch) noexcept {
     std::size_t fetched = 0;
-    for (std::size_t i = 0; i < seen; ++i) {
-      while (fetched < std::min(seen, i + kFetchedAhead)) fetch(work[fetched++]);
-      update(work[i]);
+    for (std::size_t i = 0; i < batch.size; ++i) {
+      for (; fetched < std::min(batch.size, i + kFetchedAhead); ++fetched)
+        candidates[fetched] = fetch(batch.packets[fetched]);
+      update(batch.packets[i], candidates[i]);
     }
+    age = batch.now;
+    advance(age);
+    publish();
   }
 };
 
 Meter::Meter(const FlowSettings& flow, const TcpSettings& tcp, const DecodeSettings& decode, std::uint32_t workers,
-             RecordSink& sink)
-    : impl_{std::make_unique<Impl>(flow, tcp, decode, workers, sink)} {}
+             RecordSink& sink, const HashKey& key)
+    : impl_{std::make_unique<Impl>(flow, tcp, decode, key, workers, sink)} {}
 Meter::Meter(Meter&&) noexcept = default;
 Meter::~Meter() = default;
 
 void Meter::observe(const FrameBatch& batch) noexcept {
   Impl& self = *impl_;
-  const std::size_t seen = self.decode_all(batch);
-  self.update_all(seen);
-  if (batch.has_watermark) self.clock.advance(batch.watermark);
-  self.advance(self.clock.now());
-  self.publish();
+  self.classifier.classify(batch, self.classified,
+                           [&self](const ClassifiedPacket& item) { self.table.prefetch_bucket(item.hash); });
+  self.update_all(self.classified);
+}
+
+void Meter::observe(const ClassifiedBatch& batch) noexcept {
+  for (std::size_t i = 0; i < batch.size; ++i) impl_->table.prefetch_bucket(batch.packets[i].hash);
+  impl_->update_all(batch);
 }
 
 void Meter::flush(FlowEndReason reason) noexcept {
   Impl& self = *impl_;
-  self.advance(self.clock.now());
+  self.advance(self.age);
   for (std::uint32_t index = 0; index < self.table.touched(); ++index) {
     const Flow& flow = self.table.flow(index);
     if (flow.in_use == 0) continue;
-    if (!self.export_due(index, self.clock.now()))
+    if (!self.export_due(index, self.age))
       self.export_both(index, flow.closed != 0 ? FlowEndReason::end_of_flow : reason);
   }
   self.table.clear();
@@ -530,11 +511,12 @@ void Meter::set_timeouts(Duration active, Duration inactive, Duration close_ling
   self.settings.inactive_timeout = inactive;
   self.tcp_settings.close_linger = close_linger;
   if (!nearer) return;  // each look that is planned comes early enough
-  self.wheel.look_at_all(self.table, [&self](std::uint32_t index) { self.look(index, self.clock.now()); });
+  self.wheel.look_at_all(self.table, [&self](std::uint32_t index) { self.look(index, self.age); });
   self.publish();
 }
 
 const MeterCounters& Meter::counters() const noexcept { return impl_->counters; }
+const ClassifierCounters& Meter::classifier_counters() const noexcept { return impl_->classifier.counters(); }
 const TcpCounters& Meter::tcp_counters() const noexcept { return impl_->tcp.counters(); }
 std::size_t Meter::memory_octets() const noexcept {
   const Impl& self = *impl_;

@@ -17,10 +17,11 @@ namespace {
 
 struct FakeWorker {
   CaptureCounters capture;
+  ClassifierCounters classifier;
   MeterCounters meter;
   TcpCounters tcp;
   QueueCounters queue;
-  CounterSources::Worker view() { return {&capture, &meter, &tcp, &queue}; }
+  CounterSources::Worker view() { return {&capture, &classifier, &meter, &tcp, &queue}; }
 };
 
 // Two workers: 100 packets came, 3 filtered, 2 + 1 + 4 discarded, 20 in tables; 60 in records taken, 5 lost in the
@@ -35,8 +36,8 @@ struct Fixture {
     two.capture.packets_received.add(30);
     one.capture.packets_filtered.add(3);
     two.capture.packets_unsupported.add(4);
-    one.meter.packets_discarded[static_cast<std::size_t>(Discard::not_ip)].add(2);
-    two.meter.packets_discarded[static_cast<std::size_t>(Discard::truncated_ip)].add(1);
+    one.classifier.packets_discarded[static_cast<std::size_t>(Discard::not_ip)].add(2);
+    two.classifier.packets_discarded[static_cast<std::size_t>(Discard::truncated_ip)].add(1);
     one.meter.packets_in_table.set(15);
     two.meter.packets_in_table.set(5);
     two.queue.packets_in_records_not_sent.add(5);

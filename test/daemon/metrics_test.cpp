@@ -43,6 +43,7 @@ bool has_line(const std::string& text, const std::string& line) {
 
 TEST_CASE("every counter is on the page, in Prometheus' words") {
   CaptureCounters capture;
+  ClassifierCounters classifier;
   MeterCounters meter;
   TcpCounters tcp;
   QueueCounters queue;
@@ -50,12 +51,12 @@ TEST_CASE("every counter is on the page, in Prometheus' words") {
   std::vector<InterfaceCounters> interfaces(2);
   interfaces[0].name = "eth0";
   interfaces[1].name = "eth1";
-  CounterSources sources{{{&capture, &meter, &tcp, &queue, interfaces}}, &exporter};
+  CounterSources sources{{{&capture, &classifier, &meter, &tcp, &queue, interfaces}}, &exporter};
   const MetricsPage page{"127.0.0.1:0", sources};
   REQUIRE(page.ports().size() == 1);
   capture.packets_received.add(12'345);
   meter.conversations.set(7);
-  meter.packets_discarded[static_cast<std::size_t>(Discard::not_ip)].add(3);
+  classifier.packets_discarded[static_cast<std::size_t>(Discard::not_ip)].add(3);
   interfaces[1].packets_dropped.add(9);
   const std::string text = get(page.ports().front());
   CHECK(text.starts_with("HTTP/1.1 200 OK\r\n"));

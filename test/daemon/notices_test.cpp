@@ -13,6 +13,7 @@ struct Fixture {
   struct Thread {
     CaptureCounters capture;
     std::vector<InterfaceCounters> interfaces{2};
+    ClassifierCounters classifier;
     MeterCounters meter;
     TcpCounters tcp;
     QueueCounters queue;
@@ -27,8 +28,8 @@ struct Fixture {
     for (Thread* thread : {&one, &two}) {
       thread->interfaces[0].name = "eth0";
       thread->interfaces[1].name = "eth1";
-      sources.workers.push_back(
-          {&thread->capture, &thread->meter, &thread->tcp, &thread->queue, std::span{thread->interfaces}});
+      sources.workers.push_back({&thread->capture, &thread->classifier, &thread->meter, &thread->tcp, &thread->queue,
+                                 std::span{thread->interfaces}});
     }
     sources.exporter = &exporter;
   }
@@ -75,7 +76,7 @@ TEST_CASE("different troubles do not silence each other") {
   CHECK(f.after(1s) == Lines{"! the flow table is full: 3 conversations exported early; raise flow.max_flows"});
   f.one.queue.records_not_sent.add(4);
   f.exporter.records_not_sent.add(5);
-  f.two.meter.clock_steps_back.set(1);
+  f.two.classifier.clock_steps_back.set(1);
   CHECK(f.after(1s) ==
         Lines{"! 9 records lost on their way out", "! packet stamps went back by more than a second 1 times"});
 }

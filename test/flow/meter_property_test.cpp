@@ -81,7 +81,7 @@ std::vector<FlowRecord> metered(std::span<const StoredFrame> frames, std::size_t
   }
   meter.flush(FlowEndReason::forced_end);
   std::uint64_t discarded = 0;
-  for (const Counter& counter : meter.counters().packets_discarded) discarded += counter.get();
+  for (const Counter& counter : meter.classifier_counters().packets_discarded) discarded += counter.get();
   std::uint64_t in_records = 0;
   for (const FlowRecord& record : sink.records) in_records += record.packets;
   CHECK(discarded + in_records == frames.size());

@@ -385,7 +385,7 @@ TEST_CASE("a clock that is set back neither ends flows at once nor keeps them fo
   bench.see(10s, kUdp);
   bench.see(12s, kUdp);
   CHECK(bench.sink.records.empty());
-  CHECK(bench.meter->counters().clock_steps_back.get() == 1);
+  CHECK(bench.meter->classifier_counters().clock_steps_back.get() == 1);
   bench.wait_until(28s);
   REQUIRE(bench.sink.records.size() == 1);
   CHECK(bench.sink.records[0].packets == 3);

@@ -22,6 +22,7 @@ namespace whiteowl {
 struct CounterSources {
   struct Worker {
     const CaptureCounters* capture = nullptr;
+    const ClassifierCounters* classifier = nullptr;
     const MeterCounters* meter = nullptr;
     const TcpCounters* tcp = nullptr;
     const QueueCounters* queue = nullptr;
@@ -75,6 +76,8 @@ std::uint64_t exporter(const CounterSources& sources) {
 }
 template <auto Member>
 constexpr auto capture = &workers<&CounterSources::Worker::capture, Member>;
+template <auto Member>
+constexpr auto classifier = &workers<&CounterSources::Worker::classifier, Member>;
 template <auto Member>
 constexpr auto meter = &workers<&CounterSources::Worker::meter, Member>;
 template <auto Member>
@@ -134,7 +137,7 @@ inline constexpr std::array kCounterTable = {
     CounterRow{"evictions_half_open", "The same: conversations without an answer, which go first.", CounterKind::total,
                counter_place::meter<&MeterCounters::evictions_half_open>},
     CounterRow{"clock_steps_back", "Times that packet stamps went back by more than a second.", CounterKind::total,
-               counter_place::meter<&MeterCounters::clock_steps_back>},
+               counter_place::classifier<&ClassifierCounters::clock_steps_back>},
     CounterRow{"records", "Flow Records made.", CounterKind::total, counter_place::meter<&MeterCounters::records>},
     CounterRow{"records_sent", "Flow Records that at least one output took.", CounterKind::total,
                counter_place::exporter<&ExportCounters::records_sent>},

@@ -12,6 +12,8 @@
 #include <memory>
 
 #include "whiteowl/base/counter.hpp"
+#include "whiteowl/base/hash.hpp"
+#include "whiteowl/flow/classifier.hpp"
 #include "whiteowl/flow/settings.hpp"
 #include "whiteowl/flow/sink.hpp"
 #include "whiteowl/packet/decode.hpp"
@@ -20,30 +22,30 @@
 
 namespace whiteowl {
 
-struct MeterCounters {                                   // written by the worker, readable by any thread
-  std::array<Counter, kDiscardCount> packets_discarded;  // by Discard
-  Counter octets_discarded;                              // wire octets of those
-  Counter packets_metered;                               // counted in a flow
-  Counter octets_metered;                                // their IP octets
-  Counter packets_in_table;                              // in flows not yet exported
-  Counter conversations;                                 // in the table now
-  Counter conversations_total;                           // ever begun
-  Counter conversations_one_way;                         // TCP: a direction never seen though its end must have sent
-  Counter records;                                       // handed to the sink
-  Counter evictions_half_open;                           // table full: a conversation without an answer went
-  Counter evictions;                                     // table full: the longest idle went
-  Counter clock_steps_back;                              // packet stamps that went back by more than a second
+struct MeterCounters {            // written by the worker, readable by any thread
+  Counter packets_metered;        // counted in a flow
+  Counter octets_metered;         // their IP octets
+  Counter packets_in_table;       // in flows not yet exported
+  Counter conversations;          // in the table now
+  Counter conversations_total;    // ever begun
+  Counter conversations_one_way;  // TCP: a direction never seen though its end must have sent
+  Counter records;                // handed to the sink
+  Counter evictions_half_open;    // table full: a conversation without an answer went
+  Counter evictions;              // table full: the longest idle went
 };
 
 class Meter {
  public:
-  // Takes all memory: throws std::bad_alloc.  `workers` divides max_flows and the SYN cache.
+  // Takes all memory: throws std::bad_alloc.  `workers` divides max_flows and the SYN cache.  `key`: of the classifier
+  // whose packets it will meter, where that is not its own.
   Meter(const FlowSettings& flow, const TcpSettings& tcp, const DecodeSettings& decode, std::uint32_t workers,
-        RecordSink& sink);
+        RecordSink& sink, const HashKey& key = random_hash_key());
   Meter(Meter&&) noexcept;
   ~Meter();
 
   void observe(const FrameBatch& batch) noexcept;
+  // The same behind a classifier that others share.  A conversation's packets come to one meter, in their order.
+  void observe(const ClassifiedBatch& batch) noexcept;
   // Exports everything with `reason` and empties the table.
   void flush(FlowEndReason reason) noexcept;
   // Timeouts may change while running; what is due by the new ones is exported at once.  Shorter ones look at the whole
@@ -52,6 +54,7 @@ class Meter {
 
   [[nodiscard]] const MeterCounters& counters() const noexcept;
   [[nodiscard]] const TcpCounters& tcp_counters() const noexcept;
+  [[nodiscard]] const ClassifierCounters& classifier_counters() const noexcept;
   [[nodiscard]] std::size_t memory_octets() const noexcept;  // reserved at start, all tables together
 
  private:
