@@ -39,7 +39,7 @@ struct Meter::Impl {
         hash_key{key},
         classifier{decode_settings, flow_settings.vlan_in_key, key},
         capacity{(flow_settings.max_flows + workers - 1) / workers},
-        tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault},
+        tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault, fold(key.a, key.b)},
         table{capacity, tcp_options.track, flow_settings.prefault},
         wheel{flow_settings.prefault},
         closed{table.capacity(), flow_settings.prefault},

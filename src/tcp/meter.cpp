@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <random>
 
 #include "whiteowl/tcp/duplicate.hpp"
 #include "whiteowl/tcp/extended.hpp"
@@ -59,11 +58,12 @@ void rest_long(TcpConversation& conversation, TcpCold* cold, const Segment& segm
 }  // namespace
 
 struct TcpMeter::Impl {
-  Impl(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations, Prefault prefault)
+  Impl(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations, Prefault prefault,
+       std::uint64_t key)
       : rules{settings},
         syn_cache{share(settings.syn_cache_max, workers), settings.syn_ttl, counters},
         cold{needs_cold(settings) ? conversations : 0U, prefault},
-        secret{(std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}()} {}
+        secret{key} {}
 
   [[nodiscard]] TcpCold* cold_of(TcpConversation& conversation) noexcept {
     if (conversation.cold - 1U >= cold.size()) return nullptr;  // also where it is 0
@@ -132,12 +132,13 @@ struct TcpMeter::Impl {
   TcpCounters counters;
   SynCache syn_cache;
   ZeroedArray<TcpCold> cold;
-  std::uint64_t secret;  // so that nobody can choose tuples that meet in the SYN cache
-  TcpOptions options;    // room for the options of the segment in hand
+  std::uint64_t secret;
+  TcpOptions options;  // room for the options of the segment in hand
 };
 
-TcpMeter::TcpMeter(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations, Prefault prefault)
-    : impl_{std::make_unique<Impl>(settings, workers, conversations, prefault)} {}
+TcpMeter::TcpMeter(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations, Prefault prefault,
+                   std::uint64_t secret)
+    : impl_{std::make_unique<Impl>(settings, workers, conversations, prefault, secret)} {}
 TcpMeter::TcpMeter(TcpMeter&&) noexcept = default;
 TcpMeter& TcpMeter::operator=(TcpMeter&&) noexcept = default;
 TcpMeter::~TcpMeter() = default;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "whiteowl/base/hash.hpp"
 #include "whiteowl/base/memory.hpp"
 #include "whiteowl/packet/packet.hpp"
 #include "whiteowl/tcp/conversation.hpp"
@@ -29,9 +30,10 @@ enum class TcpVerdict : std::uint8_t {
 class TcpMeter {
  public:
   // Takes all memory: throws std::bad_alloc.  `conversations` is the size of the arena of cold parts, which is taken
-  // only if needs_cold() (0: none); a conversation's place in it is TcpConversation::cold.
+  // only if needs_cold() (0: none); a conversation's place in it is TcpConversation::cold.  `secret`: unknown to those
+  // who send, so that nobody can choose tuples that meet in the SYN cache.
   explicit TcpMeter(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations = 0,
-                    Prefault prefault = Prefault::no);
+                    Prefault prefault = Prefault::no, std::uint64_t secret = random_hash_key().a);
   TcpMeter(TcpMeter&&) noexcept;
   TcpMeter& operator=(TcpMeter&&) noexcept;
   ~TcpMeter();
