@@ -12,7 +12,7 @@ namespace whiteowl {
 Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers,
                QueueSink::WhenFull when_full)
     : input_{std::move(input)},
-      queue_{config.exporter.queue_records},
+      queue_{config.exporter.queue_records, config.flow.prefault},
       sink_{queue_, when_full},
       meter_{config.flow, config.tcp, config.decode, workers, sink_},
       number_{number} {

@@ -20,6 +20,9 @@ constexpr std::uint32_t kEvictionLooks = 64;
 constexpr std::size_t kFetchedAhead = 12;
 
 constexpr std::uint32_t due_units(Duration age) noexcept { return static_cast<std::uint32_t>(age.count() >> 20U); }
+// The same of Flow::due.
+constexpr std::uint64_t kFlowDueMask = (std::uint64_t{1} << 40U) - 1;
+constexpr std::uint64_t flow_due(Duration age) noexcept { return static_cast<std::uint64_t>(age.count()) >> 24U; }
 
 // The age at which an open record must be exported, and why: whichever timeout is reached first.  A pure function of
 // the record, so that it does not matter when somebody looks.
@@ -40,7 +43,7 @@ struct Meter::Impl {
         classifier{decode_settings, flow_settings.vlan_in_key, key},
         capacity{(flow_settings.max_flows + workers - 1) / workers},
         tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault, fold(key.a, key.b)},
-        table{capacity, tcp_options.track, flow_settings.prefault},
+        table{capacity, flow_settings.prefault},
         wheel{flow_settings.prefault},
         closed{table.capacity(), flow_settings.prefault},
         half_open{table.capacity(), flow_settings.prefault} {}
@@ -55,11 +58,12 @@ struct Meter::Impl {
   TcpMeter tcp;
   FlowTable table;
   ExpiryWheel wheel;
-  IndexQueue closed;
-  IndexQueue half_open;
+  IndexQueue<ClosedItem> closed;
+  IndexQueue<std::uint32_t> half_open;
   MeterCounters counters;
-  Duration age{};                                               // behind the last batch
-  std::array<std::uint32_t, FrameBatch::kCapacity> candidates;  // entry that may be the packet's, when the batch began
+  Duration age{};  // behind the last batch
+  std::array<FlowTable::Candidate, FrameBatch::kCapacity>
+      candidates;  // entry that may be the packet's, when the batch began
   // Sums of the running batch: counters are published once a batch.
   std::uint64_t batch_packets = 0, batch_octets = 0;
   std::uint64_t packets_in_table = 0;
@@ -71,32 +75,41 @@ struct Meter::Impl {
   // ---- deadlines
 
   // Of a Biflow both directions share one: idle when both are, and as old as the older record.
-  [[nodiscard]] Deadline deadline(const Flow& flow, const FlowDirection& way) const noexcept {
+  [[nodiscard]] Deadline deadline(std::uint32_t index, const FlowDirection& way) const noexcept {
     Duration seen = way.seen, opened = way.opened;
     if (settings.biflow) {
-      seen = last_seen(flow);
-      if (flow.way[0].packets > 0) opened = std::min(opened, flow.way[0].opened);
-      if (flow.way[1].packets > 0) opened = std::min(opened, flow.way[1].opened);
+      seen = last_seen(index);
+      for (unsigned direction = 0; direction < 2; ++direction) {
+        const FlowDirection& either = table.way(index, direction);
+        if (either.packets > 0) opened = std::min(opened, either.opened);
+      }
     }
     const Duration idle = seen + settings.inactive_timeout;
     const Duration active = opened + settings.active_timeout;
     return active <= idle ? Deadline{active, FlowEndReason::active_timeout}
                           : Deadline{idle, FlowEndReason::idle_timeout};
   }
-  [[nodiscard]] static Duration last_seen(const Flow& flow) noexcept {
-    return std::max(flow.way[0].seen, flow.way[1].seen);
+  [[nodiscard]] Duration last_seen(std::uint32_t index) const noexcept {
+    return std::max(table.way(index, 0).seen, table.way(index, 1).seen);
   }
   // When the whole conversation is over: some time after it closed, or idle on both sides.
-  [[nodiscard]] Duration end_of(const Flow& flow) const noexcept {
-    const Duration linger =
-        flow.closed != 0 ? std::min(tcp_settings.close_linger, settings.inactive_timeout) : settings.inactive_timeout;
-    return last_seen(flow) + linger;
+  [[nodiscard]] Duration end_of(std::uint32_t index) const noexcept {
+    const Duration linger = table.flow(index).closed != 0
+                                ? std::min(tcp_settings.close_linger, settings.inactive_timeout)
+                                : settings.inactive_timeout;
+    return last_seen(index) + linger;
   }
-  [[nodiscard]] Duration next_deadline(const Flow& flow) const noexcept {
-    Duration next = end_of(flow);
-    if (flow.way[0].packets > 0) next = std::min(next, deadline(flow, flow.way[0]).at);
-    if (flow.way[1].packets > 0) next = std::min(next, deadline(flow, flow.way[1]).at);
+  [[nodiscard]] Duration next_deadline(std::uint32_t index) const noexcept {
+    Duration next = end_of(index);
+    for (unsigned direction = 0; direction < 2; ++direction) {
+      const FlowDirection& way = table.way(index, direction);
+      if (way.packets > 0) next = std::min(next, deadline(index, way).at);
+    }
     return next;
+  }
+  // What opens at `now` is due no earlier than this.
+  [[nodiscard]] Duration soonest_due(Duration now) const noexcept {
+    return now + std::min(settings.inactive_timeout, settings.active_timeout);
   }
 
   // ---- export
@@ -111,12 +124,12 @@ struct Meter::Impl {
   // `due`: the deadline that a timeout's record had.
   void export_record(std::uint32_t index, unsigned direction, FlowEndReason reason, Duration due = {},
                      bool mate_follows = false) noexcept {
+    if (table.way(index, direction).packets == 0) return;
     Flow& flow = table.flow(index);
-    FlowDirection& way = flow.way[direction];
-    if (way.packets == 0) return;
+    FlowDirection& way = table.open_way(index, direction);
     FlowRecord record;
     fill_identity(record, flow, direction);
-    const auto& cold = table.cold(index).way[direction];
+    const FlowCold& cold = table.cold(index, direction);
     record.packets = way.packets;
     record.octets = way.octets;
     record.start = way.start;
@@ -134,14 +147,13 @@ struct Meter::Impl {
     record.tunnel_id = way.tunnel_id;
     record.tunnel_type = way.tunnel_type;
     record.ingress_interface = interface_index(way.interface);
-    record.egress_interface = egress_of(way, flow.way[direction ^ 1U]);
+    record.egress_interface = egress_of(way, table.way(index, direction ^ 1U));
     record.end_reason = reason;
     record.mate_follows = mate_follows;
     record.biflow_direction =
         initiator_of(index) == direction ? BiflowDirection::initiator : BiflowDirection::reverse_initiator;
-    if (metered_tcp(flow))
-      tcp.take(table.tcp(index), direction, cut_of(way, reason, due), record.tcp, record.tcp_extended);
-    note_one_way(flow, direction);
+    if (metered_tcp(flow)) tcp.take(flow.tcp, direction, cut_of(way, reason, due), record.tcp, record.tcp_extended);
+    note_one_way(index, direction);
     packets_in_table -= way.packets;
     way.packets = 0;
     way.octets = 0;
@@ -152,10 +164,12 @@ struct Meter::Impl {
 
   // Who sends data or acknowledgments on and on was answered.  A handshake repeated in vain, a scan and a reset are not
   // enough: what answers a forged address is one-way by nature.
-  void note_one_way(Flow& flow, unsigned direction) noexcept {
+  void note_one_way(std::uint32_t index, unsigned direction) noexcept {
     constexpr std::uint64_t kOnAndOn = 4;  // packets in one record
-    const FlowDirection& way = flow.way[direction];
-    if (flow.key.protocol() != ip_protocol::kTcp || flow.one_way != 0 || flow.way[direction ^ 1U].ever != 0) return;
+    Flow& flow = table.flow(index);
+    const FlowDirection& way = table.way(index, direction);
+    if (flow.key.protocol() != ip_protocol::kTcp || flow.one_way != 0 || table.way(index, direction ^ 1U).ever != 0)
+      return;
     const unsigned flags = way.tcp_flags;
     const bool goes_on = (flags & tcp_flag::kSyn) == 0 || (flags & (tcp_flag::kPsh | tcp_flag::kFin)) != 0;
     if (way.packets < kOnAndOn || (flags & tcp_flag::kAck) == 0 || (flags & tcp_flag::kRst) != 0 || !goes_on) return;
@@ -194,15 +208,14 @@ struct Meter::Impl {
   // Asked for a record: the answer stays the same for all records of the conversation.
   [[nodiscard]] unsigned initiator_of(std::uint32_t index) noexcept {
     Flow& flow = table.flow(index);
-    const std::uint8_t client = metered_tcp(flow) ? table.tcp(index).client : std::uint8_t{0};
-    if (flow.told == 0 && client != 0) flow.initiator = static_cast<std::uint8_t>(client - 1U);
+    const unsigned client = flow.tcp.client;
+    if (flow.told == 0 && client != 0) flow.initiator = (client - 1U) & 1U;
     flow.told = 1;
     return flow.initiator;
   }
 
   void export_both(std::uint32_t index, FlowEndReason reason, Duration due = {}) noexcept {
-    const Flow& flow = table.flow(index);
-    const bool pair = settings.biflow && flow.way[0].packets > 0 && flow.way[1].packets > 0;
+    const bool pair = settings.biflow && table.way(index, 0).packets > 0 && table.way(index, 1).packets > 0;
     const unsigned front = pair ? initiator_of(index) : 0U;
     export_record(index, front, reason, due, pair);
     export_record(index, front ^ 1U, reason, due);
@@ -210,11 +223,11 @@ struct Meter::Impl {
   // Exports what is due at `now`; true when the conversation is over, and then nothing of it is left to export.
   bool export_due(std::uint32_t index, Duration now) noexcept {
     Flow& flow = table.flow(index);
-    const Duration end = end_of(flow);
+    const Duration end = end_of(index);
     for (unsigned direction = 0; direction < 2; ++direction) {
-      const FlowDirection& way = flow.way[direction];
+      const FlowDirection& way = table.way(index, direction);
       if (way.packets == 0) continue;
-      const Deadline due = deadline(flow, way);
+      const Deadline due = deadline(index, way);
       const bool closing = flow.closed != 0 && end <= due.at;
       if ((closing ? end : due.at) > now) continue;
       const FlowEndReason reason = closing ? FlowEndReason::end_of_flow : due.reason;
@@ -228,26 +241,25 @@ struct Meter::Impl {
 
   // ---- the end of a conversation
 
-  void remove(std::uint32_t index) noexcept {
-    Flow& flow = table.flow(index);
-    if (metered_tcp(flow)) table.tcp(index) = TcpConversation{};
-    table.erase(index, flow.key.hash(hash_key));
-  }
+  void remove(std::uint32_t index) noexcept { table.erase(index, table.flow(index).key.hash(hash_key)); }
   void look(std::uint32_t index, Duration now) noexcept {
     Flow& flow = table.flow(index);
     if (flow.in_use == 0) return;
-    if (export_due(index, now)) remove(index);
+    if (export_due(index, now)) return remove(index);
+    const Duration next = next_deadline(index);
+    flow.due = flow_due(next) & kFlowDueMask;
     // A record that opens after this look is due no earlier than one active timeout from now.
-    else
-      wheel.schedule(table, index, std::min(next_deadline(flow), now + settings.active_timeout));
+    wheel.schedule(table, index, std::min(next, now + settings.active_timeout));
   }
   void advance(Duration now) noexcept {
     wheel.advance(table, now, [this, now](std::uint32_t index) { look(index, now); });
     while (const auto* item = closed.front()) {
       if (static_cast<std::int32_t>(due_units(now) - item->due) <= 0) break;
       const std::uint32_t index = item->index;
-      if (const auto* later = closed.later(kFetchedAhead); later != nullptr && tcp_settings.track)
-        fetch_tcp(later->index);
+      if (const auto* later = closed.later(kFetchedAhead); later != nullptr) {
+        table.fetch_all(later->index);
+        if (tcp_settings.track) tcp.fetch_place(later->index + 1);
+      }
       closed.pop();
       Flow& flow = table.flow(index);
       flow.in_closed = 0;
@@ -262,7 +274,7 @@ struct Meter::Impl {
     Flow& flow = table.flow(index);
     if (flow.in_closed != 0) return;
     flow.in_closed = 1;
-    closed.push({.index = index, .due = due_units(end_of(flow))});
+    closed.push({.index = index, .due = due_units(end_of(index))});
   }
 
   // ---- a full table
@@ -270,9 +282,10 @@ struct Meter::Impl {
   [[nodiscard]] bool without_answer(std::uint32_t index) noexcept {
     Flow& flow = table.flow(index);
     if (flow.in_use == 0) return false;
-    if (metered_tcp(flow))
-      return table.tcp(index).state == TcpState::syn_sent || table.tcp(index).state == TcpState::syn_ack_seen;
-    return flow.way[0].packets + flow.way[1].packets <= 1 && !(flow.way[0].ever != 0 && flow.way[1].ever != 0);
+    if (metered_tcp(flow)) return flow.tcp.state == TcpState::syn_sent || flow.tcp.state == TcpState::syn_ack_seen;
+    const FlowDirection& one = table.way(index, 0);
+    const FlowDirection& other = table.way(index, 1);
+    return one.packets + other.packets <= 1 && !(one.ever != 0 && other.ever != 0);
   }
   void evict(std::uint32_t index, Counter& counter) noexcept {
     export_both(index, FlowEndReason::lack_of_resources);
@@ -287,7 +300,7 @@ struct Meter::Impl {
     for (std::uint32_t looks = 0; looks < kEvictionLooks; ++looks) {
       const auto* item = half_open.front();
       if (item == nullptr) break;
-      const std::uint32_t index = item->index;
+      const std::uint32_t index = *item;
       half_open.pop();
       table.flow(index).in_half_open = 0;
       if (without_answer(index)) return evict(index, counters.evictions_half_open);
@@ -296,8 +309,8 @@ struct Meter::Impl {
     wheel.soonest(table, kEvictionLooks, [&](std::uint32_t index) {
       Flow& flow = table.flow(index);
       if (flow.in_use == 0) return;
-      wheel.schedule(table, index, std::min(next_deadline(flow), now + settings.active_timeout));
-      if (victim == FlowTable::kNone || last_seen(flow) < last_seen(table.flow(victim))) victim = index;
+      wheel.schedule(table, index, std::min(next_deadline(index), now + settings.active_timeout));
+      if (victim == FlowTable::kNone || last_seen(index) < last_seen(victim)) victim = index;
     });
     // Every entry in use stands in the wheel, so there is one.
     if (victim != FlowTable::kNone) evict(victim, counters.evictions);
@@ -307,59 +320,52 @@ struct Meter::Impl {
 
   std::uint32_t begin_conversation(const ClassifiedPacket& item, Duration now) noexcept {
     if (table.full()) make_room(now);
-    const std::uint32_t index = table.insert(item.key, item.hash);
+    const std::uint32_t index = table.insert(item.key, item.hash, item.direction);
     renew(index, item);
-    counters.conversations_total.add();
     Flow& flow = table.flow(index);
-    if (flow.scheduled == 0)
-      wheel.schedule(table, index, now + std::min(settings.inactive_timeout, settings.active_timeout));
+    if (flow.scheduled == 0) wheel.schedule(table, index, soonest_due(now));
     if (flow.in_half_open == 0) {
       flow.in_half_open = 1;
-      half_open.push({.index = index, .due = 0});
+      half_open.push(index);
     }
     return index;
   }
   void renew(std::uint32_t index, const ClassifiedPacket& item) noexcept {
     Flow& flow = table.flow(index);
     flow.born = item.packet.frame->time;
-    flow.initiator = static_cast<std::uint8_t>(item.direction);
+    flow.due = flow_due(soonest_due(item.age)) & kFlowDueMask;
+    flow.initiator = item.direction & 1U;
     flow.told = 0;
     flow.closed = 0;
     flow.one_way = 0;
     flow.fins = 0;
-    if (metered_tcp(flow)) table.tcp(index).cold = index + 1;  // the meter's arena has a place for each entry, or none
+    flow.tcp.place = index + 1;  // the meter's arena has a place for each entry
+    counters.conversations_total.add();
   }
   // The packet's conversation, with nothing left in it that was due before the packet.
   std::uint32_t settle(const ClassifiedPacket& item, std::uint32_t candidate, Duration now) noexcept {
     const std::uint32_t index = table.find(item.key, item.hash, candidate);
     if (index == FlowTable::kNone) return begin_conversation(item, now);
     Flow& flow = table.flow(index);
-    const FlowDirection& way = flow.way[item.direction];
-    // The other direction's line is fetched only where it can matter: TCP figures of a record of theirs move with our
-    // acknowledgments, and a conversation is over only when both are idle.
-    const bool may_be_over = flow.closed != 0 || way.seen + settings.inactive_timeout <= now;
-    const bool record_due = way.packets > 0 && deadline(flow, way).at <= now;
-    if (!may_be_over && !record_due && !metered_tcp(flow) && !settings.biflow) return index;
-    const FlowDirection& other = flow.way[item.direction ^ 1U];
-    if (!may_be_over && !record_due && (other.packets == 0 || deadline(flow, other).at > now)) return index;
+    if (flow_due(now) < flow.due && flow.closed == 0) [[likely]]
+      return index;
     if (export_due(index, now)) {
-      if (metered_tcp(flow)) table.tcp(index) = TcpConversation{};
-      flow.way[0] = {};
-      flow.way[1] = {};
+      flow.tcp = {};
+      table.forget_ways(index);
       renew(index, item);
-      counters.conversations_total.add();
+    } else {
+      flow.due = flow_due(next_deadline(index)) & kFlowDueMask;
     }
     return index;
   }
   void observe_tcp(const ClassifiedPacket& item, std::uint32_t index) noexcept {
     Flow& flow = table.flow(index);
-    if (item.packet.fragment) return tcp.observe_fragment(table.tcp(index), item.direction);
+    if (item.packet.fragment) return tcp.observe_fragment(flow.tcp, item.direction);
     if (item.packet.tcp == nullptr) return;
-    TcpConversation& conversation = table.tcp(index);
+    TcpConversation& conversation = flow.tcp;
     if (tcp.observe(conversation, item.direction, item.packet, item.hash) == TcpVerdict::restart) {
       export_both(index, FlowEndReason::end_of_flow);
       renew(index, item);
-      counters.conversations_total.add();
       tcp.restart(conversation, item.direction, item.packet, item.hash);
     }
     note_closed(flow, conversation.state == TcpState::closed);
@@ -369,7 +375,7 @@ struct Meter::Impl {
     Flow& flow = table.flow(index);
     if (item.packet.tcp == nullptr || item.packet.fragment) return;
     const std::uint16_t flags = item.packet.tcp->flags();
-    if ((flags & tcp_flag::kFin) != 0) flow.fins = static_cast<std::uint8_t>(flow.fins | 1U << item.direction);
+    if ((flags & tcp_flag::kFin) != 0) flow.fins = (flow.fins | 1U << item.direction) & 3U;
     note_closed(flow, flow.fins == 3 || (flags & tcp_flag::kRst) != 0);
   }
   static void note_closed(Flow& flow, bool is_closed) noexcept {
@@ -387,8 +393,11 @@ struct Meter::Impl {
         observe_flags(item, index);
     }
     Flow& flow = table.flow(index);
-    FlowDirection& way = flow.way[item.direction];
-    if (way.packets == 0) open_record(way, table.cold(index).way[item.direction], packet, now);
+    FlowDirection& way = table.open_way(index, item.direction);
+    if (way.packets == 0) {
+      open_record(way, table.cold(index, item.direction), packet, now);
+      flow.due = std::min<std::uint64_t>(flow.due, flow_due(soonest_due(now))) & kFlowDueMask;
+    }
     way.packets += 1;
     way.octets += packet.ip_octets;
     way.start = std::min(way.start, packet.frame->time);
@@ -402,8 +411,7 @@ struct Meter::Impl {
     ++batch_packets;
     batch_octets += packet.ip_octets;
   }
-  template <typename ColdWay>
-  static void open_record(FlowDirection& way, ColdWay& cold, const Packet& packet, Duration now) noexcept {
+  static void open_record(FlowDirection& way, FlowCold& cold, const Packet& packet, Duration now) noexcept {
     way.start = packet.frame->time;
     way.end = packet.frame->time;
     way.opened = now;
@@ -434,34 +442,21 @@ struct Meter::Impl {
     batch_packets = 0;
     batch_octets = 0;
   }
-  std::uint32_t fetch(const ClassifiedPacket& item) noexcept {
-    const std::uint32_t candidate = table.candidate(item.hash);
+  FlowTable::Candidate fetch(const ClassifiedPacket& item) noexcept {
+    const FlowTable::Candidate candidate = table.candidate(item.hash);
     const bool with_tcp = item.packet.protocol == ip_protocol::kTcp && tcp_settings.track;
     if (with_tcp) tcp.fetch(item.packet, item.hash);
-    if (candidate == FlowTable::kNone) return candidate;
-    if (with_tcp) {
-      fetch_tcp(candidate);
-    } else {
-      Flow& flow = table.flow(candidate);
-      fetch_line(&flow);
-      fetch_line(&flow.way[item.direction]);
-    }
+    if (candidate.index == FlowTable::kNone) return candidate;
+    table.fetch(candidate.index, candidate.near, item.direction, with_tcp);
+    if (with_tcp) tcp.fetch_place(candidate.index + 1);
     return candidate;
-  }
-  // TCP figures move in both directions.
-  void fetch_tcp(std::uint32_t index) noexcept {
-    const auto* flow = reinterpret_cast<const std::byte*>(&table.flow(index));
-    for (std::size_t line = 0; line < sizeof(Flow); line += kCacheLine) fetch_line(flow + line);
-    const auto* conversation = reinterpret_cast<const std::byte*>(&table.tcp(index));
-    for (std::size_t line = 0; line < sizeof(TcpConversation); line += kCacheLine) fetch_line(conversation + line);
-    tcp.fetch_cold(index + 1);
   }
   void update_all(const ClassifiedBatch& batch) noexcept {
     std::size_t fetched = 0;
     for (std::size_t i = 0; i < batch.size; ++i) {
       for (; fetched < std::min(batch.size, i + kFetchedAhead); ++fetched)
         candidates[fetched] = fetch(batch.packets[fetched]);
-      update(batch.packets[i], candidates[i]);
+      update(batch.packets[i], candidates[i].index);
     }
     age = batch.now;
     advance(age);

@@ -28,8 +28,8 @@ std::uint64_t taken(Int48& octets) noexcept {
   return value;
 }
 
-void take_rtt(const TcpConversation& conversation, TcpCold& cold, unsigned timed, TcpExtendedFields& fields) noexcept {
-  const TcpDirection& direction = conversation.direction[timed];
+void take_rtt(const TcpDirections& directions, TcpCold& cold, unsigned timed, TcpExtendedFields& fields) noexcept {
+  const TcpDirection& direction = directions.of[timed];
   TcpColdDirection& more = cold.direction[timed];
   fields.rtt_sample_count = direction.rtt_count;
   fields.smoothed_rtt_us = more.smoothed_rtt_us;
@@ -103,19 +103,19 @@ void rest_stamps(TcpCold& cold, UsStamp long_ago) noexcept {
   }
 }
 
-TcpExtendedFields take_extended(const TcpConversation& conversation, TcpCold& cold, unsigned direction, unsigned timed,
-                                std::int64_t cut_us) noexcept {
-  const TcpDirection& sender = conversation.direction[direction];
+TcpExtendedFields take_extended(const TcpConversation& conversation, const TcpDirections& directions, TcpCold& cold,
+                                unsigned direction, unsigned timed, std::int64_t cut_us) noexcept {
+  const TcpDirection& sender = directions.of[direction];
   TcpColdDirection& more = cold.direction[direction];
   TcpExtendedFields fields;
-  take_rtt(conversation, cold, timed, fields);
+  take_rtt(directions, cold, timed, fields);
   take_counters(more, fields);
   fields.zero_window_us = take_zero_window_us(more, cut_us);
   const ScaledWindows windows = take_scaled_windows(more);
   fields.min_scaled_window = windows.min;
   fields.max_scaled_window = windows.max;
   fields.tcp_mss = more.mss;
-  fields.quality = quality_of(conversation, cold, direction);
+  fields.quality = quality_of(conversation, directions, cold, direction);
   fields.tcp_state = static_cast<std::uint8_t>(conversation.state);
   fields.tcp_window_scale =
       sender.window_shift_plus_1 != 0 ? static_cast<std::uint8_t>(sender.window_shift_plus_1 - 1U) : std::uint8_t{0};

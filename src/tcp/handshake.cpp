@@ -92,9 +92,11 @@ void observe_syn_ack(const Exchange& exchange, const SynKeys& keys, SynCache& ca
 }
 
 // The SYN that `segment` proves, as far as the conversation and the cache remember it.  Its window stays unknown.
-void adopt_pending(TcpConversation& conversation, unsigned side, SeqNum isn, std::uint8_t shift_plus_1,
+void adopt_pending(const Exchange& exchange, SeqNum isn, std::uint8_t shift_plus_1,
                    const std::optional<SynCache::Syn>& syn) noexcept {
-  TcpDirection& opener = conversation.direction[side];
+  TcpConversation& conversation = exchange.conversation;
+  const unsigned side = exchange.direction ^ 1U;
+  TcpDirection& opener = exchange.peer();
   conversation.client = static_cast<std::uint8_t>(side + 1U);
   conversation.state = TcpState::syn_sent;
   conversation.isn[side] = isn;
@@ -111,11 +113,13 @@ void adopt_pending(TcpConversation& conversation, unsigned side, SeqNum isn, std
 
 }  // namespace
 
-SynMeaning judge_syn(const TcpConversation& conversation, unsigned direction, const Segment& segment) noexcept {
-  if (proves_pending(conversation, direction, segment)) return SynMeaning::reuse;
-  const TcpDirection& sender = conversation.direction[direction];
+SynMeaning judge_syn(const Exchange& exchange) noexcept {
+  const TcpConversation& conversation = exchange.conversation;
+  const TcpDirection& sender = exchange.sender();
+  if (proves_pending(conversation, exchange.direction, exchange.segment)) return SynMeaning::reuse;
   if (!sender.has(kSeen)) return SynMeaning::opening;
-  if (!sender.has(kMidstream) && conversation.isn[direction] == segment.seq) return SynMeaning::repeat;
+  if (!sender.has(kMidstream) && conversation.isn[exchange.direction] == exchange.segment.seq)
+    return SynMeaning::repeat;
   const bool live = conversation.state == TcpState::syn_ack_seen || conversation.state == TcpState::established;
   return live ? SynMeaning::stray : SynMeaning::reuse;
 }
@@ -153,23 +157,22 @@ void remember_stray_syn(const Exchange& exchange, const SynKeys& keys, SynCache&
   if (!segment.has(tcp_flag::kFin)) cache.insert(keys.sender, segment);
 }
 
-void reuse_tuple(TcpConversation& conversation, unsigned direction, const Segment& segment, const SynKeys& keys,
-                 const SynCache& cache) noexcept {
+void reuse_tuple(const Exchange& exchange, const SynKeys& keys, const SynCache& cache) noexcept {
+  TcpConversation& conversation = exchange.conversation;
   const TcpConversation old = conversation;
   conversation = TcpConversation{};
-  for (unsigned side = 0; side < 2; ++side) {
-    const TcpDirection& from = old.direction[side];
-    TcpDirection& to = conversation.direction[side];
-    std::copy(std::begin(from.fingerprints), std::end(from.fingerprints), std::begin(to.fingerprints));
-    to.last_at = from.last_at;
+  for (TcpDirection& direction : exchange.directions.of) {
+    const TcpDirection before = direction;
+    direction = TcpDirection{};
+    std::copy(std::begin(before.fingerprints), std::end(before.fingerprints), std::begin(direction.fingerprints));
+    direction.last_at = before.last_at;
   }
-  conversation.flags = old.flags & kCapturedTwice;
-  conversation.cold = old.cold;
+  conversation.flags = old.flags & (kCapturedTwice | kSpread);
+  conversation.place = old.place;
   conversation.last_us = old.last_us;
-  if (proves_pending(old, direction, segment)) {
+  if (proves_pending(old, exchange.direction, exchange.segment)) {
     const auto shift = static_cast<std::uint8_t>((old.flags & kPendingShift) >> kPendingShiftAt);
-    adopt_pending(conversation, direction ^ 1U, old.pending_isn, shift,
-                  cache.find(keys.peer, old.pending_isn, segment.time_us));
+    adopt_pending(exchange, old.pending_isn, shift, cache.find(keys.peer, old.pending_isn, exchange.segment.time_us));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "whiteowl/tcp/handshake.hpp"
 #include "whiteowl/tcp/header_marks.hpp"
 #include "whiteowl/tcp/rtt_estimate.hpp"
+#include "whiteowl/tcp/seed.hpp"
 #include "whiteowl/tcp/segment.hpp"
 #include "whiteowl/tcp/syn_cache.hpp"
 #include "whiteowl/tcp/tcp_state.hpp"
@@ -18,9 +19,6 @@
 namespace whiteowl {
 
 namespace {
-
-// A stamp that lies behind by more than every limit that is compared with one.
-constexpr std::uint32_t kLongAgoUs = 1U << 30U;
 
 std::uint32_t share(std::uint32_t total, std::uint32_t workers) noexcept {
   const std::uint32_t parts = std::max<std::uint32_t>(workers, 1);
@@ -42,9 +40,9 @@ bool from_lower_end(const Packet& packet) noexcept {
 }
 
 // The 32-bit stamps of a conversation that rested for so long no longer tell their age.
-void rest_long(TcpConversation& conversation, TcpCold* cold, const Segment& segment) noexcept {
+void rest_long(TcpDirections& directions, TcpCold* cold, const Segment& segment) noexcept {
   const UsStamp long_ago = segment.now - kLongAgoUs;
-  for (TcpDirection& direction : conversation.direction) {
+  for (TcpDirection& direction : directions.of) {
     direction.outstanding_count = 0;
     direction.timestamp_count = 0;
     std::fill(std::begin(direction.fingerprints), std::end(direction.fingerprints), 0U);
@@ -61,13 +59,36 @@ struct TcpMeter::Impl {
   Impl(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations, Prefault prefault,
        std::uint64_t key)
       : rules{settings},
-        syn_cache{share(settings.syn_cache_max, workers), settings.syn_ttl, counters},
+        syn_cache{share(settings.syn_cache_max, workers), settings.syn_ttl, counters, prefault},
+        spread{conversations, prefault},
         cold{needs_cold(settings) ? conversations : 0U, prefault},
         secret{key} {}
 
+  [[nodiscard]] static bool is_spread(const TcpConversation& conversation) noexcept {
+    return (conversation.flags & conversation_flag::kSpread) != 0;
+  }
+  [[nodiscard]] bool has_room(const TcpConversation& conversation) const noexcept {
+    return conversation.place - 1U < spread.size();  // not where it is 0
+  }
+  // As they are now; changes count if keep() follows.  Valid until another conversation is asked for.
+  [[nodiscard]] TcpDirections& directions_of(const TcpConversation& conversation) noexcept {
+    if (is_spread(conversation)) [[likely]]
+      return spread[conversation.place - 1U];
+    if (conversation.seed.marks != 0)
+      grow(conversation, scratch);
+    else
+      scratch = TcpDirections{};
+    return scratch;
+  }
+  void keep(TcpConversation& conversation, const TcpDirections& directions) noexcept {
+    if (&directions != &scratch) return;
+    if (sow(conversation, directions) || !has_room(conversation)) return;
+    spread[conversation.place - 1U] = directions;
+    conversation.flags |= conversation_flag::kSpread;
+  }
   [[nodiscard]] TcpCold* cold_of(TcpConversation& conversation) noexcept {
-    if (conversation.cold - 1U >= cold.size()) return nullptr;  // also where it is 0
-    TcpCold& part = cold[conversation.cold - 1U];
+    if (conversation.place - 1U >= cold.size()) return nullptr;  // also where it is 0
+    TcpCold& part = cold[conversation.place - 1U];
     if ((conversation.flags & conversation_flag::kColdBegun) == 0) {
       part = TcpCold{};
       conversation.flags |= conversation_flag::kColdBegun;
@@ -99,7 +120,7 @@ struct TcpMeter::Impl {
     } else if (segment.has(tcp_flag::kRst)) {
       observe_reset(exchange);
     } else {
-      const SynMeaning meaning = judge_syn(exchange.conversation, exchange.direction, segment);
+      const SynMeaning meaning = judge_syn(exchange);
       if (meaning == SynMeaning::reuse) return TcpVerdict::restart;
       take_syn(exchange, meaning, keys(packet, tuple_hash));
     }
@@ -111,7 +132,7 @@ struct TcpMeter::Impl {
     const Segment& segment = exchange.segment;
     const bool reset = segment.has(tcp_flag::kRst);
     const bool syn = segment.has(tcp_flag::kSyn) && !reset;
-    const SynMeaning meaning = syn ? judge_syn(exchange.conversation, exchange.direction, segment) : SynMeaning::stray;
+    const SynMeaning meaning = syn ? judge_syn(exchange) : SynMeaning::stray;
     if (meaning == SynMeaning::reuse) return TcpVerdict::restart;
     Observed observed{exchange, part};
     observe_marks(observed, packet);
@@ -131,14 +152,19 @@ struct TcpMeter::Impl {
   TcpRules rules;
   TcpCounters counters;
   SynCache syn_cache;
+  ZeroedArray<TcpDirections> spread;
   ZeroedArray<TcpCold> cold;
+  TcpDirections scratch;
   std::uint64_t secret;
   TcpOptions options;  // room for the options of the segment in hand
 };
 
 TcpMeter::TcpMeter(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations, Prefault prefault,
                    std::uint64_t secret)
-    : impl_{std::make_unique<Impl>(settings, workers, conversations, prefault, secret)} {}
+    : impl_{std::make_unique<Impl>(settings, workers, conversations, prefault, secret)},
+      spread_{impl_->spread.data()},
+      places_{conversations},
+      has_cold_{needs_cold(settings)} {}
 TcpMeter::TcpMeter(TcpMeter&&) noexcept = default;
 TcpMeter& TcpMeter::operator=(TcpMeter&&) noexcept = default;
 TcpMeter::~TcpMeter() = default;
@@ -156,48 +182,59 @@ void TcpMeter::fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const n
 TcpVerdict TcpMeter::observe(TcpConversation& conversation, unsigned direction, const Packet& packet,
                              std::uint64_t tuple_hash) noexcept {
   Impl& impl = *impl_;
-  TcpDirection& sender = conversation.direction[direction];
+  TcpDirections& directions = impl.directions_of(conversation);
+  TcpDirection& sender = directions.of[direction];
   const Segment segment = read_segment(packet, sender, impl.options);
-  const Exchange exchange{impl.rules, conversation, direction, segment};
+  const Exchange exchange{impl.rules, conversation, directions, direction, segment};
   TcpCold* cold = impl.cold_of(conversation);
   const std::int64_t silent_us = segment.time_us - conversation.last_us;
-  if (silent_us >= kLongSilenceUs || silent_us <= -kLongSilenceUs) rest_long(conversation, cold, segment);
+  if (silent_us >= kLongSilenceUs || silent_us <= -kLongSilenceUs) rest_long(directions, cold, segment);
   conversation.last_us = segment.time_us;
   const bool copy = impl.rules.dedup && is_captured_copy(exchange, packet);
   sender.last_at = segment.now;
+  TcpVerdict verdict = TcpVerdict::duplicate;
   if (copy) {
     impl.counters.duplicate_packets.add();
     if (cold != nullptr) count(cold->direction[direction].duplicate_count);
-    return TcpVerdict::duplicate;
+  } else if (cold != nullptr) {
+    verdict = impl.observe_extended(exchange, *cold, packet, tuple_hash);
+  } else {
+    verdict = impl.observe_standard(exchange, packet, tuple_hash);
   }
-  if (cold != nullptr) return impl.observe_extended(exchange, *cold, packet, tuple_hash);
-  return impl.observe_standard(exchange, packet, tuple_hash);
+  if (&directions == &impl.scratch) [[unlikely]]
+    impl.keep(conversation, directions);
+  return verdict;
 }
 
 void TcpMeter::restart(TcpConversation& conversation, unsigned direction, const Packet& packet,
                        std::uint64_t tuple_hash) noexcept {
   Impl& impl = *impl_;
-  const Segment segment = read_segment(packet, conversation.direction[direction], impl.options);
-  reuse_tuple(conversation, direction, segment, impl.keys(packet, tuple_hash), impl.syn_cache);
-  const Exchange exchange{impl.rules, conversation, direction, segment};
+  TcpDirections& directions = impl.directions_of(conversation);
+  const Segment segment = read_segment(packet, directions.of[direction], impl.options);
+  const Exchange exchange{impl.rules, conversation, directions, direction, segment};
+  reuse_tuple(exchange, impl.keys(packet, tuple_hash), impl.syn_cache);
   // The conversation knows nothing of this direction yet, so this is its opening.
   if (TcpCold* cold = impl.cold_of(conversation))
     static_cast<void>(impl.observe_extended(exchange, *cold, packet, tuple_hash));
   else
     static_cast<void>(impl.observe_standard(exchange, packet, tuple_hash));
+  impl.keep(conversation, directions);
 }
 
 void TcpMeter::observe_fragment(TcpConversation& conversation, unsigned direction) noexcept {
-  conversation.direction[direction].flags |= direction_flag::kResync;
+  TcpDirections& directions = impl_->directions_of(conversation);
+  directions.of[direction].flags |= direction_flag::kResync;
+  impl_->keep(conversation, directions);
 }
 
 void TcpMeter::take(TcpConversation& conversation, unsigned direction, Timestamp cut, TcpFields& fields,
                     TcpExtendedFields& extended) noexcept {
+  TcpDirections& directions = impl_->directions_of(conversation);
   const unsigned timed_side = direction ^ impl_->rules.rtt_other_side;
   if (TcpCold* cold = impl_->rules.extended ? impl_->cold_of(conversation) : nullptr)
-    extended = take_extended(conversation, *cold, direction, timed_side, floor_microseconds(cut));
-  TcpDirection& sender = conversation.direction[direction];
-  TcpDirection& timed = conversation.direction[timed_side];
+    extended = take_extended(conversation, directions, *cold, direction, timed_side, floor_microseconds(cut));
+  TcpDirection& sender = directions.of[direction];
+  TcpDirection& timed = directions.of[timed_side];
   if (timed.rtt_count != 0) {
     fields.min_rtt_us = timed.rtt_min_us;
     fields.max_rtt_us = timed.rtt_max_us;
@@ -213,16 +250,19 @@ void TcpMeter::take(TcpConversation& conversation, unsigned direction, Timestamp
     fields.max_tcp_window = sender.window_max;
   }
   sender.window_min_inverted = sender.window_max = 0;
+  if (conversation.seed.marks != 0) impl_->keep(conversation, directions);
 }
 
-void TcpMeter::fetch_cold(std::uint32_t cold) const noexcept {
-  if (cold - 1U >= impl_->cold.size()) return;
-  const auto* part = reinterpret_cast<const std::byte*>(&impl_->cold[cold - 1U]);
-  for (std::size_t octet = 0; octet < sizeof(TcpCold); octet += kCacheLine) fetch_line(part + octet);
+const TcpDirections& TcpMeter::directions(const TcpConversation& conversation) const noexcept {
+  return impl_->directions_of(conversation);
 }
+
+void TcpMeter::fetch_cold(std::uint32_t place) const noexcept { fetch_lines(impl_->cold[place - 1U]); }
 
 const TcpCounters& TcpMeter::counters() const noexcept { return impl_->counters; }
 
-std::size_t TcpMeter::memory_octets() const noexcept { return impl_->syn_cache.memory_octets() + impl_->cold.octets(); }
+std::size_t TcpMeter::memory_octets() const noexcept {
+  return impl_->syn_cache.memory_octets() + impl_->spread.octets() + impl_->cold.octets();
+}
 
 }  // namespace whiteowl

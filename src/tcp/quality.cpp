@@ -11,18 +11,19 @@ using namespace direction_flag;
 namespace {
 
 // A SYN or SYN-ACK came again before it was answered, and nothing says which of them was answered (Karn).
-bool ambiguous(const TcpConversation& conversation, const TcpCold& cold, unsigned side) noexcept {
-  const TcpDirection& direction = conversation.direction[side];
+bool ambiguous(const TcpDirections& directions, const TcpCold& cold, unsigned side) noexcept {
+  const TcpDirection& direction = directions.of[side];
   if (direction.has(kHandshakeTimed)) return false;
-  const bool answered = conversation.direction[side ^ 1U].has(kSynAckOnce);
+  const bool answered = directions.of[side ^ 1U].has(kSynAckOnce);
   return direction.has(kSynAckAgain) || (cold.direction[side].has(cold_flag::kSynRepeated) && answered);
 }
 
 }  // namespace
 
-std::uint16_t quality_of(const TcpConversation& conversation, const TcpCold& cold, unsigned direction) noexcept {
-  const TcpDirection& sender = conversation.direction[direction];
-  const TcpDirection& peer = conversation.direction[direction ^ 1U];
+std::uint16_t quality_of(const TcpConversation& conversation, const TcpDirections& directions, const TcpCold& cold,
+                         unsigned direction) noexcept {
+  const TcpDirection& sender = directions.of[direction];
+  const TcpDirection& peer = directions.of[direction ^ 1U];
   const TcpColdDirection& more = cold.direction[direction];
   const std::uint16_t flags = conversation.flags;
   const bool reset = (flags & conversation_flag::kReset) != 0;
@@ -37,7 +38,7 @@ std::uint16_t quality_of(const TcpConversation& conversation, const TcpCold& col
   mark(tcp_quality::kCaptureLoss, more.has(cold_flag::kUnseen));
   mark(tcp_quality::kHoleOverflow, more.has(cold_flag::kHolesForgotten));
   mark(tcp_quality::kTimestampSample, (flags & conversation_flag::kTimestampSample) != 0);
-  mark(tcp_quality::kHandshakeAmbiguous, ambiguous(conversation, cold, 0) || ambiguous(conversation, cold, 1));
+  mark(tcp_quality::kHandshakeAmbiguous, ambiguous(directions, cold, 0) || ambiguous(directions, cold, 1));
   mark(tcp_quality::kResetBySource, reset && reset_here);
   mark(tcp_quality::kResetByDestination, reset && !reset_here);
   mark(tcp_quality::kSynSeen, sender.has(kSeen) && !sender.has(kMidstream));

@@ -15,19 +15,14 @@ constexpr int kExpiredPerInsert = 2;
 constexpr std::uint32_t kFetchedAhead = 8;
 }  // namespace
 
-SynCache::SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters)
-    : entries_(capacity),
-      index_(std::bit_ceil(std::size_t{capacity} * 2 + 2), Slot{0, kNowhere}),
+SynCache::SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters, Prefault prefault)
+    : entries_{capacity, prefault},
+      index_{std::bit_ceil(std::size_t{capacity} * 2 + 2), prefault},
       time_to_live_us_{TcpRules::bounded(time_to_live)},
-      counters_{counters} {
-  for (Place place = capacity; place-- > 0;) {
-    entries_[place].older = unused_;
-    unused_ = place;
-  }
-}
+      counters_{counters} {}
 
 std::size_t SynCache::memory_octets() const noexcept {
-  return entries_.size() * sizeof(Entry) + index_.size() * sizeof(Slot);
+  return entries_.octets() + index_.octets();
 }
 
 std::int64_t SynCache::age(const Entry& entry, std::int64_t now_us) const noexcept {
@@ -44,7 +39,7 @@ std::size_t SynCache::index_place(std::uint64_t key) const noexcept {
   const auto low = static_cast<std::uint32_t>(key);
   for (std::size_t at = home(low);; at = (at + 1) & (index_.size() - 1)) {
     const Slot slot = index_[at];
-    if (slot.place == kNowhere || (slot.low == low && entries_[slot.place].key == key)) return at;
+    if (slot.place_plus_1 == 0 || (slot.low == low && entries_[slot.place()].key == key)) return at;
   }
 }
 
@@ -52,12 +47,12 @@ std::size_t SynCache::index_place(std::uint64_t key) const noexcept {
 void SynCache::index_remove(std::uint64_t key) noexcept {
   const std::size_t mask = index_.size() - 1;
   std::size_t gap = index_place(key);
-  index_[gap].place = kNowhere;
-  for (std::size_t at = (gap + 1) & mask; index_[at].place != kNowhere; at = (at + 1) & mask) {
+  index_[gap].place_plus_1 = 0;
+  for (std::size_t at = (gap + 1) & mask; index_[at].place_plus_1 != 0; at = (at + 1) & mask) {
     const std::size_t wanted = home(index_[at].low);
     if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
     index_[gap] = index_[at];
-    index_[at].place = kNowhere;
+    index_[at].place_plus_1 = 0;
     gap = at;
   }
 }
@@ -107,10 +102,10 @@ void SynCache::make_room(std::int64_t now_us) noexcept {
 
 std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
   const auto payload = static_cast<std::uint16_t>(std::min<std::uint32_t>(syn.payload, 0xFFFF));
-  if (entries_.empty()) return payload;
+  if (capacity() == 0) return payload;
   counters_.syn_cache_inserts.add();
   make_room(syn.time_us);
-  Place place = index_[index_place(key)].place;
+  Place place = index_[index_place(key)].place();
   const bool known = place != kNowhere;
   const bool repeated =
       known && entries_[place].isn == syn.seq && first_age(entries_[place], syn.time_us) <= time_to_live_us_;
@@ -122,9 +117,13 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
       remove_oldest(tenth);
       counters_.syn_cache_evicted.add(tenth);
     }
-    place = unused_;
-    unused_ = entries_[place].older;
-    index_[index_place(key)] = {static_cast<std::uint32_t>(key), place};
+    if (unused_ != kNowhere) {
+      place = unused_;
+      unused_ = entries_[place].older;
+    } else {
+      place = fresh_++;
+    }
+    index_[index_place(key)] = {static_cast<std::uint32_t>(key), place + 1U};
     ++size_;
   }
   link_youngest(place);
@@ -147,7 +146,7 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
 }
 
 std::optional<std::int64_t> SynCache::answer(std::uint64_t key, const Segment& syn_ack) noexcept {
-  const Place place = index_[index_place(key)].place;
+  const Place place = index_[index_place(key)].place();
   std::optional<std::int64_t> round_trip;
   if (place != kNowhere) {
     const Entry& entry = entries_[place];
@@ -180,7 +179,7 @@ std::optional<std::int64_t> SynCache::answer(std::uint64_t key, const Segment& s
 }
 
 std::optional<SynCache::Syn> SynCache::find(std::uint64_t key, SeqNum isn, std::int64_t now_us) const noexcept {
-  const Place place = index_[index_place(key)].place;
+  const Place place = index_[index_place(key)].place();
   if (place == kNowhere) return std::nullopt;
   const Entry& entry = entries_[place];
   if (!(entry.isn == isn) || age(entry, now_us) > time_to_live_us_) return std::nullopt;

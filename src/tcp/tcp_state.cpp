@@ -135,7 +135,7 @@ void observe_reset(const Exchange& exchange) noexcept {
                                                     conversation_flag::kReset | side);
   }
   conversation.state = TcpState::closed;
-  for (TcpDirection& direction : conversation.direction) {
+  for (TcpDirection& direction : exchange.directions.of) {
     forget_segments(direction);
     forget_timestamps(direction);
   }

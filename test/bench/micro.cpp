@@ -134,8 +134,8 @@ void table_find(benchmark::State& state) {
   const auto flows = static_cast<std::size_t>(state.range(0));
   const auto known = keys(flows);
   const HashKey secret = random_hash_key();
-  FlowTable table{static_cast<std::uint32_t>(flows), false, Prefault::yes};
-  for (const FlowKey& key : known) benchmark::DoNotOptimize(table.insert(key, key.hash(secret)));
+  FlowTable table{static_cast<std::uint32_t>(flows), Prefault::yes};
+  for (const FlowKey& key : known) benchmark::DoNotOptimize(table.insert(key, key.hash(secret), 0));
   std::uint64_t at = 1;
   for (auto _ : state) {
     const FlowKey& key = known[scatter(at) % flows];
@@ -150,12 +150,12 @@ void table_insert_and_erase(benchmark::State& state) {
   const auto flows = static_cast<std::size_t>(state.range(0));
   const auto known = keys(flows);
   const HashKey secret = random_hash_key();
-  FlowTable table{static_cast<std::uint32_t>(flows), false, Prefault::yes};
+  FlowTable table{static_cast<std::uint32_t>(flows), Prefault::yes};
   std::size_t at = 0;
   for (auto _ : state) {
     const FlowKey& key = known[at];
     const std::uint64_t hash = key.hash(secret);
-    table.erase(table.insert(key, hash), hash);
+    table.erase(table.insert(key, hash, 0), hash);
     at = at + 1 == flows ? 0 : at + 1;
   }
   per_item(state, 1);

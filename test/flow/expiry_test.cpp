@@ -14,7 +14,7 @@ constexpr Duration kSlot{std::int64_t{1} << ExpiryWheel::kSlotBits};
 }
 
 TEST_CASE("an entry is looked at after its deadline and at most one slot later") {
-  FlowTable table{1000, false, Prefault::no};
+  FlowTable table{1000, Prefault::no};
   ExpiryWheel wheel{Prefault::no};
   for (std::uint32_t i = 0; i < 1000; ++i) wheel.schedule(table, i, i * 17ms);
   std::set<std::uint32_t> seen;
@@ -31,7 +31,7 @@ TEST_CASE("an entry is looked at after its deadline and at most one slot later")
 }
 
 TEST_CASE("a deadline beyond the horizon is met in several looks, and a jump over everything looks once at each") {
-  FlowTable table{2, false, Prefault::no};
+  FlowTable table{2, Prefault::no};
   ExpiryWheel wheel{Prefault::no};
   wheel.schedule(table, 0, 10'000s);
   int looks = 0;
@@ -54,7 +54,7 @@ TEST_CASE("a deadline beyond the horizon is met in several looks, and a jump ove
 }
 
 TEST_CASE("all are looked at once, also those that are put where was looked before") {
-  FlowTable table{100, false, Prefault::no};
+  FlowTable table{100, Prefault::no};
   ExpiryWheel wheel{Prefault::no};
   for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s + i * 1s);
   std::multiset<std::uint32_t> seen;
@@ -70,7 +70,7 @@ TEST_CASE("all are looked at once, also those that are put where was looked befo
 }
 
 TEST_CASE("the soonest come first and the look is bounded") {
-  FlowTable table{100, false, Prefault::no};
+  FlowTable table{100, Prefault::no};
   ExpiryWheel wheel{Prefault::no};
   for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s + i * 1s);
   std::vector<std::uint32_t> order;
@@ -83,7 +83,7 @@ TEST_CASE("the soonest come first and the look is bounded") {
 }
 
 TEST_CASE("a look at part of a slot loses nothing of it") {
-  FlowTable table{100, false, Prefault::no};
+  FlowTable table{100, Prefault::no};
   ExpiryWheel wheel{Prefault::no};
   for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s);
   wheel.soonest(table, 10, [&](std::uint32_t i) { wheel.schedule(table, i, 1s); });
@@ -93,7 +93,7 @@ TEST_CASE("a look at part of a slot loses nothing of it") {
 }
 
 TEST_CASE("a queue of entries keeps their order through any number of turns") {
-  IndexQueue queue{3, Prefault::no};
+  IndexQueue<ClosedItem> queue{3, Prefault::no};
   for (std::uint32_t i = 0; i < 100; ++i) {
     queue.push({i, i});
     queue.push({i + 1000, 0});

@@ -16,7 +16,7 @@ constexpr HashKey kHash{1, 2, 3};
 }  // namespace
 
 TEST_CASE("what was inserted is found, what was erased is not, at any filling") {
-  FlowTable table{1000, false, Prefault::no};
+  FlowTable table{1000, Prefault::no};
   std::map<std::uint64_t, std::uint32_t> model;  // key number -> entry
   std::mt19937_64 random{7};
   bool right = true;
@@ -29,12 +29,16 @@ TEST_CASE("what was inserted is found, what was erased is not, at any filling") 
     right = right && found == (known == model.end() ? FlowTable::kNone : known->second);
     // Whatever entry is tried first.
     right = right && found == table.find(key, hash, static_cast<std::uint32_t>(random() % table.capacity()));
-    right = right && found == table.find(key, hash, table.candidate(hash));
+    right = right && found == table.find(key, hash, table.candidate(hash).index);
     if (known != model.end() && random() % 2 == 0) {
       table.erase(found, hash);
       model.erase(known);
     } else if (known == model.end() && !table.full()) {
-      model[n] = table.insert(key, hash);
+      const auto near = static_cast<std::uint32_t>(random() % 2);
+      const std::uint32_t index = model[n] = table.insert(key, hash, near);
+      right = right && table.flow(index).near == near;
+      const auto candidate = table.candidate(hash);
+      right = right && (candidate.index != index || candidate.near == near);
     }
     right = right && table.size() == model.size();
   }
@@ -45,29 +49,29 @@ TEST_CASE("what was inserted is found, what was erased is not, at any filling") 
   for (const auto& [n, index] : model)
     right = right && table.find(key_of(n), key_of(n).hash(kHash)) == FlowTable::kNone;
   CHECK(right);
-  while (!table.full()) static_cast<void>(table.insert(key_of(table.size()), key_of(table.size()).hash(kHash)));
+  while (!table.full()) static_cast<void>(table.insert(key_of(table.size()), key_of(table.size()).hash(kHash), 0));
   CHECK(table.size() == 1000);
 }
 
 TEST_CASE("keys that fall into one bucket find their way past it and leave no trace") {
-  FlowTable table{64, false, Prefault::no};
+  FlowTable table{64, Prefault::no};
   constexpr std::uint64_t kSame = 5;  // home bucket of all; the tags differ
   std::uint32_t entries[40];
-  for (std::uint64_t i = 0; i < 40; ++i) entries[i] = table.insert(key_of(i), kSame | i << 40U);
+  for (std::uint64_t i = 0; i < 40; ++i) entries[i] = table.insert(key_of(i), kSame | i << 40U, 1);
   for (std::uint64_t i = 0; i < 40; ++i) CHECK(table.find(key_of(i), kSame | i << 40U) == entries[i]);
   for (std::uint64_t i = 0; i < 40; i += 2) table.erase(entries[i], kSame | i << 40U);
   for (std::uint64_t i = 0; i < 40; ++i)
     CHECK(table.find(key_of(i), kSame | i << 40U) == (i % 2 == 0 ? FlowTable::kNone : entries[i]));
   for (std::uint64_t i = 1; i < 40; i += 2) table.erase(entries[i], kSame | i << 40U);
   CHECK(table.size() == 0);
-  CHECK(table.candidate(kSame) == FlowTable::kNone);
+  CHECK(table.candidate(kSame).index == FlowTable::kNone);
 }
 
 TEST_CASE("equal tags of different keys are told apart by the whole key") {
-  FlowTable table{16, false, Prefault::no};
+  FlowTable table{16, Prefault::no};
   const std::uint64_t hash = 0x1234'5678'0000'0001;
-  const std::uint32_t a = table.insert(key_of(1), hash);
-  const std::uint32_t b = table.insert(key_of(2), hash);
+  const std::uint32_t a = table.insert(key_of(1), hash, 0);
+  const std::uint32_t b = table.insert(key_of(2), hash, 0);
   CHECK(a != b);
   CHECK(table.find(key_of(1), hash) == a);
   CHECK(table.find(key_of(2), hash) == b);
@@ -76,12 +80,37 @@ TEST_CASE("equal tags of different keys are told apart by the whole key") {
 
 TEST_CASE("a table takes as many conversations as it was made for, and no more") {
   for (const std::uint32_t capacity : {1U, 2U, 7U, 100U}) {
-    FlowTable table{capacity, true, Prefault::no};
+    FlowTable table{capacity, Prefault::no};
     for (std::uint64_t i = 0; i < capacity; ++i) {
       CHECK_FALSE(table.full());
-      (void)table.insert(key_of(i), key_of(i).hash(kHash));
+      (void)table.insert(key_of(i), key_of(i).hash(kHash), 0);
     }
     CHECK(table.full());
     CHECK(table.size() == capacity);
+  }
+}
+
+TEST_CASE("a direction that was not seen is all zero, whatever the entry's last owner left") {
+  FlowTable table{1, Prefault::no};
+  for (const std::uint32_t near : {0U, 1U, 1U, 0U}) {
+    const std::uint64_t hash = key_of(near).hash(kHash);
+    const std::uint32_t index = table.insert(key_of(near), hash, near);
+    CHECK(table.way(index, near).packets == 0);
+    CHECK(table.way(index, near ^ 1U).packets == 0);
+    CHECK(table.way(index, near ^ 1U).ever == 0);
+    for (const std::uint32_t direction : {0U, 1U}) {
+      table.open_way(index, direction).packets = 7 + direction;
+      table.open_way(index, direction).ever = 1;
+      table.cold(index, direction).mpls_label = 70 + direction;
+    }
+    for (const std::uint32_t direction : {0U, 1U}) {
+      CHECK(table.way(index, direction).packets == 7 + direction);
+      CHECK(table.cold(index, direction).mpls_label == 70 + direction);
+    }
+    table.forget_ways(index);
+    CHECK(table.way(index, 0).packets + table.way(index, 1).packets == 0);
+    table.open_way(index, 1).packets = 1;
+    table.open_way(index, 0).packets = 1;
+    table.erase(index, hash);
   }
 }

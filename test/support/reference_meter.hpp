@@ -115,7 +115,7 @@ class ReferenceMeter {
     const auto [it, fresh] = conversations_.try_emplace(tuple);
     Conversation& c = it->second;
     if (fresh) c.initiator = d;
-    if (fresh) c.tcp.cold = ++conversations_begun_;
+    if (fresh) c.tcp.place = ++conversations_begun_;
     if (packet.protocol == 6) observe_tcp(c, d, packet, std::hash<std::uint64_t>{}(tuple_number(tuple)));
     Way& way = c.way[d];
     if (!way.record) {

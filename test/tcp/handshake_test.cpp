@@ -30,8 +30,8 @@ TEST_CASE("a stray SYN that came twice proves its successor without a handshake 
 TEST_CASE("a proven SYN hands its window scale on to the new conversation") {
   ConversationRun run;
   run.feed(parse_tcp_script("HS\n1000 > 777000 0 0 S 64000 ws=9\n1020 < 888000 777001 0 SA 65000 ws=7\n"));
-  CHECK(run.conversation().direction[0].window_shift_plus_1 == 10);
-  CHECK(run.conversation().direction[1].window_shift_plus_1 == 8);
+  CHECK(run.direction(0).window_shift_plus_1 == 10);
+  CHECK(run.direction(1).window_shift_plus_1 == 8);
   CHECK(run.conversation().client == 1);
 }
 

@@ -98,7 +98,7 @@ class ConversationRun {
  public:
   explicit ConversationRun(const TcpSettings& settings = {}, const ScriptFrame::Form& form = {})
       : meter_{small(settings), 1, 1}, form_{form}, conversation_{} {
-    conversation_.cold = 1;
+    conversation_.place = 1;
   }
 
   TcpVerdict feed(const ScriptPacket& line) {
@@ -139,11 +139,14 @@ class ConversationRun {
   // The flow entry is gone; the meter is not.
   void expire() {
     conversation_ = TcpConversation{};
-    conversation_.cold = 1;
+    conversation_.place = 1;
     packets_ = {};
   }
   [[nodiscard]] TcpMeter& meter() { return meter_; }
   [[nodiscard]] const TcpConversation& conversation() const { return conversation_; }
+  [[nodiscard]] const TcpDirection& direction(unsigned which) const {
+    return meter_.directions(conversation_).of[which];
+  }
 
   static constexpr std::uint64_t kTupleHash = 0x1234'5678'9ABC'DEF0;
 

@@ -39,7 +39,7 @@ TEST_CASE("a segment outside the window says nothing about windows and does not 
   ConversationRun run;
   run.feed(parse_tcp_script("HS\n40 > 1001 5001 100 PA 64000\n60 < 5001 1101 0 A 65000\n70 > 500000000 5001 0 FA 0\n"));
   CHECK(run.conversation().state == TcpState::established);
-  CHECK(run.conversation().direction[0].window == 64000);
+  CHECK(run.direction(0).window == 64000);
   CHECK(run.meter().counters().invalid_segments.get() == 1);
 }
 

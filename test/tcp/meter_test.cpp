@@ -301,7 +301,7 @@ TEST_CASE("any merge of conversations that keeps each one's order gives the same
     TcpMeter meter{settings, 1, 3};
     std::array<TcpConversation, 3> conversations{};
     std::array<std::size_t, 3> at{};
-    for (std::uint32_t i = 0; i < 3; ++i) conversations[i].cold = i + 1;
+    for (std::uint32_t i = 0; i < 3; ++i) conversations[i].place = i + 1;
     for (std::size_t left = 120; left > 0;) {
       const auto which = static_cast<std::size_t>(dice.below(3));
       if (at[which] == lines[which].size()) continue;
@@ -330,6 +330,7 @@ TEST_CASE("a whole conversation of random bytes does no harm") {
   settings.extended = true;
   TcpMeter meter{settings, 1, 4};
   std::array<TcpConversation, 4> conversations{};
+  for (std::uint32_t i = 0; i < 4; ++i) conversations[i].place = i < 3 ? i + 1 : 1000;  // the last one has none
   std::array<std::uint8_t, 96> bytes{};
   std::uint64_t packets = 0, repeats = 0;
   for (; packets < 300'000; ++packets) {
@@ -346,11 +347,10 @@ TEST_CASE("a whole conversation of random bytes does no harm") {
     packet.payload_octets = static_cast<std::uint32_t>(dice.next() >> dice.below(64));
     packet.ip_id = static_cast<std::uint16_t>(dice.next());
     const auto which = dice.below(4);
-    conversations[which].cold = static_cast<std::uint32_t>(which) + (dice.chance(900) ? 1U : 1000U);
     const auto direction = static_cast<unsigned>(dice.below(2));
     if (meter.observe(conversations[which], direction, packet, which) == TcpVerdict::restart)
       meter.restart(conversations[which], direction, packet, which);
-    const TcpDirection& d = conversations[which].direction[direction];
+    const TcpDirection& d = meter.directions(conversations[which]).of[direction];
     REQUIRE(d.outstanding_count <= TcpDirection::kOutstanding);
     REQUIRE(d.timestamp_count <= TcpDirection::kTimestamps);
     if (!dice.chance(10)) continue;
@@ -388,8 +388,9 @@ TEST_CASE("the records over IPv6 are those over IPv4 (W6)") {
 
 TEST_CASE("interleaved conversations do not see each other (W8)") {
   const auto first = parse_tcp_script(kTcpVectors[11].script), second = parse_tcp_script(kTcpVectors[14].script);
-  TcpMeter meter{TcpSettings{}, 1};
+  TcpMeter meter{TcpSettings{}, 1, 2};
   std::array<TcpConversation, 2> conversations{};
+  for (std::uint32_t i = 0; i < 2; ++i) conversations[i].place = i + 1;
   std::size_t at[2] = {0, 0};
   const std::vector<ScriptPacket>* streams[2] = {&first, &second};
   for (std::size_t step = 0; at[0] < first.size() || at[1] < second.size(); ++step) {
@@ -412,9 +413,9 @@ TEST_CASE("fragments are no gap and no repeat, and the next whole segment is whe
   static_cast<void>(conversation.take());
   conversation.feed_fragment(0);  // 1101 to 2561, in two fragments
   conversation.feed_fragment(0);
-  CHECK((conversation.conversation().direction[0].flags & direction_flag::kResync) != 0);
+  CHECK((conversation.direction(0).flags & direction_flag::kResync) != 0);
   conversation.feed(parse_tcp_script("80 > 2561 5001 100 A 64000\n 100 < 5001 2661 0 A 65000\n"));
-  CHECK((conversation.conversation().direction[0].flags & direction_flag::kResync) == 0);
+  CHECK((conversation.direction(0).flags & direction_flag::kResync) == 0);
   const auto result = conversation.take();
   CHECK(result.packets[0] == 3);
   CHECK(result.fields[0].retransmit_count == 0);

@@ -157,6 +157,7 @@ TEST_CASE("the SYN-ACK finds its SYN after the flow entry is gone, and the sampl
     auto answer = parse_tcp_script("20000 < 5000 1001 0 SA 65000\n").front();
     ScriptFrame frame{answer, {}};
     TcpConversation fresh{};
+    fresh.place = 1;
     const unsigned direction = renumbered ? 0 : 1;  // the new entry may number the directions by its first packet
     REQUIRE(run.meter().observe(fresh, direction, frame.packet(), ConversationRun::kTupleHash) == TcpVerdict::counted);
     CHECK(take_from(run.meter(), fresh, direction).standard.min_rtt_us == 0);

@@ -209,7 +209,7 @@ class Run {
     Known& known = entry->second;
     if (is_new) {
       known.number = known_.size() - 1;
-      known.conversation.cold = static_cast<std::uint32_t>(known_.size());
+      known.conversation.place = static_cast<std::uint32_t>(known_.size());
     }
     const std::uint64_t hash = std::hash<std::string>{}(tuple.first.first + tuple.second.first) * 31 +
                                (std::uint64_t{tuple.first.second} << 16U) + tuple.second.second;

@@ -7,6 +7,8 @@
 #include <span>
 #include <type_traits>
 
+#include "whiteowl/base/counter.hpp"
+
 namespace whiteowl {
 
 // Asks for the cache line at `at`, which will be written to.  The empty statement: a function that does nothing but
@@ -14,6 +16,13 @@ namespace whiteowl {
 inline void fetch_line(const void* at) noexcept {
   __builtin_prefetch(at, 1);
   __asm__ volatile("" : : "r"(at));
+}
+
+// All lines of it.
+template <typename T>
+void fetch_lines(const T& object) noexcept {
+  const auto* octets = reinterpret_cast<const char*>(&object);
+  for (std::size_t at = 0; at < sizeof(T); at += kCacheLine) fetch_line(octets + at);
 }
 
 // Whether the pages are touched at once: a live capture must not meet a page fault in a burst; a short file need not

@@ -7,10 +7,10 @@
 #include <atomic>
 #include <bit>
 #include <cstddef>
-#include <memory>
 #include <type_traits>
 
 #include "whiteowl/base/counter.hpp"
+#include "whiteowl/base/memory.hpp"
 
 namespace whiteowl {
 
@@ -18,10 +18,9 @@ template <typename T>
 requires std::is_trivially_copyable_v<T>
 class SpscQueue {
  public:
-  // Room for `capacity` items, rounded up to a power of two.
-  explicit SpscQueue(std::size_t capacity)
-      : mask_{std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1},
-        items_{std::make_unique_for_overwrite<T[]>(mask_ + 1)} {}
+  // Room for `capacity` items, rounded up to a power of two.  Throws std::bad_alloc.
+  explicit SpscQueue(std::size_t capacity, Prefault prefault = Prefault::no)
+      : mask_{std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1}, items_{mask_ + 1, prefault} {}
   SpscQueue(const SpscQueue&) = delete;
   SpscQueue& operator=(const SpscQueue&) = delete;
 
@@ -61,7 +60,7 @@ class SpscQueue {
 
  private:
   const std::size_t mask_;
-  const std::unique_ptr<T[]> items_;
+  ZeroedArray<T> items_;
   alignas(kCacheLine) std::atomic<std::size_t> tail_{0};
   std::size_t producer_head_ = 0;
   std::atomic<bool> closed_{false};

@@ -97,15 +97,17 @@ class ExpiryWheel {
   ZeroedArray<std::uint32_t> heads_;
 };
 
+struct ClosedItem {
+  std::uint32_t index;
+  std::uint32_t due;  // age in units of 2^20 ns, wrapping
+};
+
 // Entry numbers in the order in which they came.  An entry stands in it at most once (the caller keeps the flag), so a
 // capacity of one per entry never overflows.
+template <typename Item>
 class IndexQueue {
  public:
   IndexQueue(std::uint32_t capacity, Prefault prefault) : items_{std::bit_ceil(std::size_t{capacity}), prefault} {}
-  struct Item {
-    std::uint32_t index;
-    std::uint32_t due;  // age in units of 2^20 ns, wrapping; for the queue of closed conversations
-  };
   void push(Item item) noexcept { items_[tail_++ & (items_.size() - 1)] = item; }
   [[nodiscard]] const Item* front() const noexcept {
     return head_ == tail_ ? nullptr : &items_[head_ & (items_.size() - 1)];

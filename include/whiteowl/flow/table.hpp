@@ -2,9 +2,12 @@
 // The table of conversations of one worker: fixed capacity, all memory taken at start, no lock.
 //
 //   index    buckets of one cache line: seven 32-bit tags, how many keys had to go past, seven entry numbers
-//   entries  192 octets: line 0 the key and its housekeeping, lines 1 and 2 a direction each
-//   cold     32 octets an entry: what is written once a record
-//   tcp      288 octets an entry, if TCP is metered
+//   entries  192 octets: line 0 the key and its housekeeping, line 1 the direction of the first packet, line 2 what is
+//            written once a record, and the TCP conversation's own part
+//   answers  64 and 16 octets an entry: the other direction, not touched before it is seen
+//
+// The entry number in the index says too which direction lies in the entry, so that the right lines can be fetched
+// before the entry has been read.
 //
 // find: the bucket that the hash names; equal tags are compared as whole keys in the entry.  A key that found its
 // bucket full lies in a following one, and every bucket on its way counts it, so a search ends at the first bucket that
@@ -53,58 +56,72 @@ struct alignas(64) FlowDirection {
 };
 static_assert(sizeof(FlowDirection) == 64);
 
+// What is written once a record.
+struct FlowCold {
+  MacAddress source_mac, destination_mac;
+  std::uint32_t mpls_label;
+};
+static_assert(sizeof(FlowCold) == 16);
+
 struct alignas(64) Flow {
   FlowKey key;
-  Timestamp born;      // first packet's stamp: with the key, the identity of the conversation
-  std::uint32_t next;  // in the list of its wheel slot
-  std::uint8_t in_use;
-  std::uint8_t scheduled;     // stands in the wheel
-  std::uint8_t in_closed;     // stands in the queue of closed conversations
-  std::uint8_t in_half_open;  // stands in the queue of conversations without an answer
-  std::uint8_t closed;        // both FINs acknowledged, or reset
-  std::uint8_t initiator;     // direction of the first packet, or of the one who was told to have begun
-  std::uint8_t told;          // a record has said who began: that is not said otherwise later
-  std::uint8_t one_way;       // counted as a conversation whose other direction is missing
-  std::uint8_t fins;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
-  FlowDirection way[2];
+  Timestamp born;  // first packet's stamp: with the key, the identity of the conversation
+  // Nothing of the conversation is due before this age, unless it is closed; in units of 2^24 ns, of which 39 bits hold
+  // every age.
+  std::uint64_t due : 40;
+  std::uint64_t in_use : 1;
+  std::uint64_t scheduled : 1;     // stands in the wheel
+  std::uint64_t in_closed : 1;     // stands in the queue of closed conversations
+  std::uint64_t in_half_open : 1;  // stands in the queue of conversations without an answer
+  std::uint64_t closed : 1;        // both FINs acknowledged, or reset
+  std::uint64_t near : 1;          // the direction that lies in the entry
+  std::uint64_t answered : 1;      // the other one lies in the answers; else it is all zero, whatever lies there
+  std::uint64_t initiator : 1;     // direction of the first packet, or of the one who was told to have begun
+  std::uint64_t told : 1;          // a record has said who began: that is not said otherwise later
+  std::uint64_t one_way : 1;       // counted as a conversation whose other direction is missing
+  std::uint64_t fins : 2;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
+  std::uint32_t next;              // in the list of its wheel slot
+  FlowDirection way;
+  TcpConversation tcp;
+  FlowCold cold;
 };
 static_assert(sizeof(Flow) == 192);
-
-struct FlowCold {
-  struct {
-    MacAddress source_mac, destination_mac;
-    std::uint32_t mpls_label;
-  } way[2];
-};
-static_assert(sizeof(FlowCold) == 32);
 
 class FlowTable {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
 
-  // Room for `capacity` conversations, 1 at least.  Throws std::bad_alloc.
-  FlowTable(std::uint32_t capacity, bool with_tcp, Prefault prefault)
-      : capacity_{std::max<std::uint32_t>(capacity, 1)},
+  static constexpr std::uint32_t kMaxCapacity = std::uint32_t{1} << 30U;
+
+  // Room for `capacity` conversations, 1 at least and kMaxCapacity at most.  Throws std::bad_alloc.
+  FlowTable(std::uint32_t capacity, Prefault prefault)
+      : capacity_{std::clamp<std::uint32_t>(capacity, 1, kMaxCapacity)},
         mask_{std::bit_ceil(std::max<std::uint32_t>((capacity_ + 3) / 4, 2)) - 1},
         buckets_{std::size_t{mask_} + 1, prefault},
         entries_{capacity_, prefault},
-        cold_{capacity_, prefault},
-        tcp_{with_tcp ? capacity_ : std::size_t{1}, prefault},
+        answers_{capacity_, prefault},
+        cold_answers_{capacity_, prefault},
         free_{capacity_, prefault} {}
 
   void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[home(hash)]); }
-  // An entry that may be the key's: the first with its tag.  kNone: surely none in the home bucket.
-  [[nodiscard]] std::uint32_t candidate(std::uint64_t hash) const noexcept {
+  // An entry that may be the key's: the first with its tag.  Index kNone: surely none in the home bucket.
+  struct Candidate {
+    std::uint32_t index;
+    std::uint32_t near;
+  };
+  [[nodiscard]] Candidate candidate(std::uint64_t hash) const noexcept {
     const Bucket& bucket = buckets_[home(hash)];
     const unsigned hits = bucket.equal(tag_of(hash));
-    return hits == 0 ? kNone : bucket.entry[std::countr_zero(hits)];
+    if (hits == 0) return {kNone, 0};
+    const std::uint32_t entry = bucket.entry[std::countr_zero(hits)];
+    return {entry >> 1U, entry & 1U};
   }
   [[nodiscard]] std::uint32_t find(const FlowKey& key, std::uint64_t hash) const noexcept {
     const std::uint32_t tag = tag_of(hash);
     for (std::uint32_t at = home(hash);; at = (at + 1) & mask_) {
       const Bucket& bucket = buckets_[at];
       for (unsigned hits = bucket.equal(tag); hits != 0; hits &= hits - 1) {
-        const std::uint32_t index = bucket.entry[std::countr_zero(hits)];
+        const std::uint32_t index = bucket.entry[std::countr_zero(hits)] >> 1U;
         if (entries_[index].key == key) return index;
       }
       if (bucket.passed == 0) return kNone;
@@ -116,9 +133,9 @@ class FlowTable {
       return candidate;
     return find(key, hash);
   }
-  // The key is not in the table, and the table is not full.  The entry is all zero but for its place in the wheel and
-  // the queues, which it inherits from its predecessor.
-  [[nodiscard]] std::uint32_t insert(const FlowKey& key, std::uint64_t hash) noexcept {
+  // The key is not in the table, and the table is not full.  `near`: the direction that is to lie in the entry.  The
+  // entry is all zero but for its place in the wheel and the queues, which it inherits from its predecessor.
+  [[nodiscard]] std::uint32_t insert(const FlowKey& key, std::uint64_t hash, std::uint32_t near) noexcept {
     assert(!full());
     const std::uint32_t index = free_count_ > 0 ? free_[--free_count_] : fresh_++;
     std::uint32_t at = home(hash);
@@ -129,10 +146,11 @@ class FlowTable {
     }
     const auto slot = static_cast<unsigned>(std::countr_zero(room));
     buckets_[at].tag[slot] = tag_of(hash);
-    buckets_[at].entry[slot] = index;
+    buckets_[at].entry[slot] = index << 1U | near;
     Flow& flow = entries_[index];
     flow.key = key;
     flow.in_use = 1;
+    flow.near = near & 1U;
     ++size_;
     return index;
   }
@@ -142,7 +160,7 @@ class FlowTable {
       Bucket& bucket = buckets_[at];
       for (unsigned hits = bucket.equal(tag_of(hash)); hits != 0; hits &= hits - 1) {
         const auto slot = static_cast<unsigned>(std::countr_zero(hits));
-        if (bucket.entry[slot] != index) continue;
+        if (bucket.entry[slot] >> 1U != index) continue;
         bucket.tag[slot] = 0;
         release(index);
         return;
@@ -155,8 +173,8 @@ class FlowTable {
   void clear() noexcept {
     buckets_.clear();
     entries_.clear();
-    cold_.clear();
-    tcp_.clear();
+    answers_.clear();
+    cold_answers_.clear();
     size_ = fresh_ = free_count_ = 0;
   }
 
@@ -166,13 +184,55 @@ class FlowTable {
   // Entries below this were used at least once.
   [[nodiscard]] std::uint32_t touched() const noexcept { return fresh_; }
   [[nodiscard]] Flow& flow(std::uint32_t index) noexcept { return entries_[index]; }
-  [[nodiscard]] FlowCold& cold(std::uint32_t index) noexcept { return cold_[index]; }
-  [[nodiscard]] TcpConversation& tcp(std::uint32_t index) noexcept { return tcp_[index]; }
+  [[nodiscard]] const Flow& flow(std::uint32_t index) const noexcept { return entries_[index]; }
+  // The direction's record; all zero where nothing of it was seen.
+  [[nodiscard]] const FlowDirection& way(std::uint32_t index, unsigned direction) const noexcept {
+    const Flow& flow = entries_[index];
+    if (flow.near == direction) return flow.way;
+    return flow.answered != 0 ? answers_[index] : kNothing;
+  }
+  // The same to write into.
+  [[nodiscard]] FlowDirection& open_way(std::uint32_t index, unsigned direction) noexcept {
+    Flow& flow = entries_[index];
+    if (flow.near != direction && flow.answered == 0) [[unlikely]] {
+      answers_[index] = {};
+      flow.answered = 1;
+    }
+    return *chosen(flow.near == direction, &flow.way, &answers_[index]);
+  }
+  [[nodiscard]] FlowCold& cold(std::uint32_t index, unsigned direction) noexcept {
+    Flow& flow = entries_[index];
+    return flow.near == direction ? flow.cold : cold_answers_[index];
+  }
+  // Both directions all zero again.
+  void forget_ways(std::uint32_t index) noexcept {
+    entries_[index].way = {};
+    entries_[index].answered = 0;
+  }
+  // A packet of this conversation and direction comes soon.  `with_tcp`: its own part of TCP too.
+  void fetch(std::uint32_t index, std::uint32_t near, unsigned direction, bool with_tcp) const noexcept {
+    const Flow& flow = entries_[index];
+    fetch_line(&flow);
+    fetch_line(chosen(near == direction, &flow.way, &answers_[index]));
+    if (with_tcp) fetch_line(&flow.tcp);
+  }
+  void fetch_all(std::uint32_t index) const noexcept {
+    fetch_lines(entries_[index]);
+    fetch_line(&answers_[index]);
+  }
   [[nodiscard]] std::size_t memory_octets() const noexcept {
-    return buckets_.octets() + entries_.octets() + cold_.octets() + tcp_.octets() + free_.octets();
+    return buckets_.octets() + entries_.octets() + answers_.octets() + cold_answers_.octets() + free_.octets();
   }
 
  private:
+  // By mask: which end a packet comes from is a coin toss that no branch predictor wins.
+  template <typename T>
+  [[nodiscard]] static T* chosen(bool first, T* one, T* other) noexcept {
+    const auto mask = std::uintptr_t{0} - std::uintptr_t{first};
+    const auto a = reinterpret_cast<std::uintptr_t>(one), b = reinterpret_cast<std::uintptr_t>(other);
+    return reinterpret_cast<T*>(b ^ ((a ^ b) & mask));
+  }
+
   struct alignas(64) Bucket {
     std::uint32_t tag[7];  // 0 = free
     std::uint32_t passed;  // keys that belong here or before and lie behind this bucket
@@ -209,11 +269,13 @@ class FlowTable {
     flow.in_use = 0;
     flow.closed = 0;
     flow.fins = 0;
-    flow.way[0] = {};
-    flow.way[1] = {};
+    flow.tcp = {};
+    forget_ways(index);
     free_[free_count_++] = index;
     --size_;
   }
+
+  static constexpr FlowDirection kNothing{};
 
   std::uint32_t capacity_;
   std::uint32_t mask_;
@@ -222,8 +284,8 @@ class FlowTable {
   std::uint32_t free_count_ = 0;  // entries given back
   ZeroedArray<Bucket> buckets_;
   ZeroedArray<Flow> entries_;
-  ZeroedArray<FlowCold> cold_;
-  ZeroedArray<TcpConversation> tcp_;
+  ZeroedArray<FlowDirection> answers_;
+  ZeroedArray<FlowCold> cold_answers_;
   ZeroedArray<std::uint32_t> free_;
 };
 

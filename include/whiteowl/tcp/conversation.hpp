@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What is remembered of a TCP conversation: two cache lines a direction and half a line for both.
+// What is remembered of a TCP conversation: 48 octets for both directions, and two cache lines for each, which are
+// taken when there is more to remember than one SYN: what a flood leaves behind are conversations of a single SYN.
 // All octets zero is a conversation of which nothing was seen yet.
 // The second line of a direction holds what waits for an answer and is touched only when something is added or matched.
 #pragma once
@@ -46,7 +47,8 @@ inline constexpr std::uint16_t kColdBegun = 1U << 3U;    // the cold part belong
 inline constexpr std::uint16_t kReset = 1U << 4U;
 inline constexpr std::uint16_t kResetSide = 1U << 5U;  // the direction of the first RST
 inline constexpr std::uint16_t kTimestampSample = 1U << 6U;
-inline constexpr unsigned kPendingShiftAt = 8;  // four bits: window shift + 1 of the pending SYN, 0 = not offered
+inline constexpr std::uint16_t kSpread = 1U << 7U;  // the directions are in the meter's arena
+inline constexpr unsigned kPendingShiftAt = 8;      // four bits: window shift + 1 of the pending SYN, 0 = not offered
 }  // namespace conversation_flag
 
 // One direction.  "una" and "snd_max" are those of its data (RFC 9293 3.3.1): una moves with the other side's ACKs.
@@ -92,19 +94,32 @@ struct TcpDirection {
 };
 static_assert(sizeof(TcpDirection) == 128 && offsetof(TcpDirection, outstanding) == 64);
 
+// Both, beside each other in the meter's arena.
+struct alignas(64) TcpDirections {
+  TcpDirection of[2];
+};
+
+// What the directions of a conversation hold of which one SYN was seen, beside what the conversation says.
+struct TcpSeed {
+  std::uint32_t ts_value;
+  std::uint32_t fingerprint;
+  std::uint16_t window;
+  std::uint8_t marks;  // 0 = no seed
+};
+
 struct TcpConversation {
-  TcpDirection direction[2];
-  TcpState state;
-  std::uint8_t client;  // direction that opened it, + 1; 0 = not known
-  std::uint16_t flags;  // conversation_flag
-  // Place in the meter's arena of cold parts, + 1; 0 = none.  Set by the owner of the conversation when it makes one,
-  // kept by the meter over a restart.
-  std::uint32_t cold;
-  SeqNum isn[2];  // initial sequence numbers; known where kSeen without kMidstream
+  std::int64_t last_us;  // last packet of either direction, microseconds since 1970
+  SeqNum isn[2];         // initial sequence numbers; known where kSeen without kMidstream
   SeqNum pending_isn;
   std::uint16_t syn_payload[2];  // octets in the SYN (RFC 7413), for the SYN-ACK's acceptable range
-  std::int64_t last_us;          // last packet of either direction, microseconds since 1970
+  // Place in the meter's arenas, + 1; 0 = none, and then nothing but one SYN is remembered.  Set by the owner of the
+  // conversation when it makes one, its own as long as the conversation lives; kept by the meter over a restart.
+  std::uint32_t place;
+  std::uint16_t flags;  // conversation_flag
+  TcpState state;
+  std::uint8_t client;  // direction that opened it, + 1; 0 = not known
+  TcpSeed seed;
 };
-static_assert(sizeof(TcpConversation) == 288 && std::is_trivially_copyable_v<TcpConversation>);
+static_assert(sizeof(TcpConversation) == 48 && std::is_trivially_copyable_v<TcpConversation>);
 
 }  // namespace whiteowl

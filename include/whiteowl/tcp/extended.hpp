@@ -21,7 +21,8 @@ void rest_stamps(TcpCold& cold, UsStamp long_ago) noexcept;
 
 // The interval's figures of `direction`, taken at `cut_us` (microseconds since 1970); a new interval begins there.
 // `timed`: the direction whose round-trip times the record carries.  Call before the six fields are taken.
-[[nodiscard]] TcpExtendedFields take_extended(const TcpConversation& conversation, TcpCold& cold, unsigned direction,
-                                              unsigned timed, std::int64_t cut_us) noexcept;
+[[nodiscard]] TcpExtendedFields take_extended(const TcpConversation& conversation, const TcpDirections& directions,
+                                              TcpCold& cold, unsigned direction, unsigned timed,
+                                              std::int64_t cut_us) noexcept;
 
 }  // namespace whiteowl

@@ -26,19 +26,17 @@ enum class SynMeaning : std::uint8_t {
 };
 
 // The segment is a SYN or SYN-ACK without RST.
-[[nodiscard]] SynMeaning judge_syn(const TcpConversation& conversation, unsigned direction,
-                                   const Segment& segment) noexcept;
+[[nodiscard]] SynMeaning judge_syn(const Exchange& exchange) noexcept;
 
 // Opening or repeat: everything but the raw window.
 void observe_syn(const Exchange& exchange, SynMeaning meaning, const SynKeys& keys, SynCache& cache) noexcept;
 // A SYN that a SYN-ACK may prove later.
 void remember_stray_syn(const Exchange& exchange, const SynKeys& keys, SynCache& cache) noexcept;
 
-// Empties the conversation for its tuple's next use; `segment` from `direction` is the first of the new one.  What
+// Empties the conversation for its tuple's next use; the segment is the first of the new one.  What
 // recognises captured copies stays: the copy of this very packet may follow.  Where the segment proves a pending SYN,
 // the new conversation knows that SYN; the record in which it was counted does not change any more.
-void reuse_tuple(TcpConversation& conversation, unsigned direction, const Segment& segment, const SynKeys& keys,
-                 const SynCache& cache) noexcept;
+void reuse_tuple(const Exchange& exchange, const SynKeys& keys, const SynCache& cache) noexcept;
 
 // An ACK of the side that opened, while the SYN-ACK waits for it: kHandshakeTimed if it times the other half.
 void time_third_packet(const Exchange& exchange) noexcept;

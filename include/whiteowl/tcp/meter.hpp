@@ -2,7 +2,8 @@
 // TCP performance of one conversation: round-trip times, retransmissions, windows, state.
 // Both directions live in one TcpConversation; a figure of direction D describes how D's destination behaves
 // (round-trip time) and what D's packets look like (repeats, windows).
-// Promise: no allocation, no lock, no clock; 288 octets a conversation, and 360 with the extended set; counters
+// Promise: no allocation, no lock, no clock; 304 octets a conversation, 48 of them outside the meter and touched alone
+// as long as one SYN is all there is, and 360 more with the extended set; counters
 // saturate; any bytes are safe; the six fields do not depend on whether the extended set is metered.
 #pragma once
 
@@ -29,8 +30,8 @@ enum class TcpVerdict : std::uint8_t {
 // One per worker; holds the worker's share of the SYN cache.
 class TcpMeter {
  public:
-  // Takes all memory: throws std::bad_alloc.  `conversations` is the size of the arena of cold parts, which is taken
-  // only if needs_cold() (0: none); a conversation's place in it is TcpConversation::cold.  `secret`: unknown to those
+  // Takes all memory: throws std::bad_alloc.  `conversations` is the size of the arenas, in which a conversation's
+  // place is TcpConversation::place.  `secret`: unknown to those
   // who send, so that nobody can choose tuples that meet in the SYN cache.
   explicit TcpMeter(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations = 0,
                     Prefault prefault = Prefault::no, std::uint64_t secret = random_hash_key().a);
@@ -38,8 +39,7 @@ class TcpMeter {
   TcpMeter& operator=(TcpMeter&&) noexcept;
   ~TcpMeter();
 
-  // Whether these settings ask for more than the six fields' own memory: the extended set, or the strict count, which
-  // leaves out only what the sender's clock shows to be reordered where a conversation has no cold part.
+  // Whether these settings ask for more than the six fields' own memory: the extended set, or the strict count.
   [[nodiscard]] static bool needs_cold(const TcpSettings& settings) noexcept;
 
   // Asks the memory for what observe() will need of the SYN cache.
@@ -62,17 +62,28 @@ class TcpMeter {
   void take(TcpConversation& conversation, unsigned direction, Timestamp cut, TcpFields& fields,
             TcpExtendedFields& extended) noexcept;
 
-  // A packet of the conversation with this cold part comes soon.
-  void fetch_cold(std::uint32_t cold) const noexcept;
+  // A packet of the conversation with this place comes soon.
+  void fetch_place(std::uint32_t place) const noexcept {
+    if (place - 1U >= places_) return;
+    fetch_lines(spread_[place - 1U]);
+    if (has_cold_) fetch_cold(place);
+  }
+
+  // Both directions as they are now, valid until the next call; for tests.
+  [[nodiscard]] const TcpDirections& directions(const TcpConversation& conversation) const noexcept;
 
   [[nodiscard]] const TcpCounters& counters() const noexcept;
   [[nodiscard]] std::size_t memory_octets() const noexcept;  // reserved beside the conversations
 
  private:
   void fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const noexcept;
+  void fetch_cold(std::uint32_t place) const noexcept;
 
   struct Impl;
   std::unique_ptr<Impl> impl_;
+  const TcpDirections* spread_;  // the arena, for fetch_place()
+  std::uint32_t places_;
+  bool has_cold_;
 };
 
 }  // namespace whiteowl

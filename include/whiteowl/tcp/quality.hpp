@@ -10,7 +10,7 @@
 
 namespace whiteowl {
 
-[[nodiscard]] std::uint16_t quality_of(const TcpConversation& conversation, const TcpCold& cold,
-                                       unsigned direction) noexcept;
+[[nodiscard]] std::uint16_t quality_of(const TcpConversation& conversation, const TcpDirections& directions,
+                                       const TcpCold& cold, unsigned direction) noexcept;
 
 }  // namespace whiteowl

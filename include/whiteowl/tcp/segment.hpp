@@ -34,11 +34,12 @@ struct Segment {
 struct Exchange {
   const TcpRules& rules;
   TcpConversation& conversation;
+  TcpDirections& directions;
   unsigned direction;
   const Segment& segment;
 
-  [[nodiscard]] TcpDirection& sender() const noexcept { return conversation.direction[direction]; }
-  [[nodiscard]] TcpDirection& peer() const noexcept { return conversation.direction[direction ^ 1U]; }
+  [[nodiscard]] TcpDirection& sender() const noexcept { return directions.of[direction]; }
+  [[nodiscard]] TcpDirection& peer() const noexcept { return directions.of[direction ^ 1U]; }
 };
 
 // What a segment that consumes sequence space turned out to be.

@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "whiteowl/base/memory.hpp"
 #include "whiteowl/tcp/counters.hpp"
@@ -22,7 +21,7 @@ namespace whiteowl {
 class SynCache {
  public:
   // Throws std::bad_alloc.  `counters` outlive the cache.
-  SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters);
+  SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters, Prefault prefault = Prefault::no);
 
   // What insert() or answer() will need of the index for this key is asked of the memory.
   void fetch(std::uint64_t key) const noexcept { fetch_line(&index_[home(static_cast<std::uint32_t>(key))]); }
@@ -63,8 +62,9 @@ class SynCache {
   static_assert(sizeof(Entry) == 40);
   // A place of the index: whom it names, and enough of the key to pass by others without looking at their entries.
   struct Slot {
-    std::uint32_t low;  // 32 bits of the key; home() takes no others
-    Place place;        // kNowhere: free
+    std::uint32_t low;           // 32 bits of the key; home() takes no others
+    std::uint32_t place_plus_1;  // 0 = free, so that zeroed memory is an empty index
+    [[nodiscard]] Place place() const noexcept { return place_plus_1 - 1U; }
   };
 
   [[nodiscard]] std::int64_t age(const Entry& entry, std::int64_t now_us) const noexcept;
@@ -79,12 +79,13 @@ class SynCache {
   void remove_oldest(std::uint32_t count) noexcept;
   void make_room(std::int64_t now_us) noexcept;
 
-  std::vector<Entry> entries_;
-  std::vector<Slot> index_;  // open addressing, linear; a power of two, at most half full
+  ZeroedArray<Entry> entries_;
+  ZeroedArray<Slot> index_;  // open addressing, linear; a power of two, at most half full
   std::int64_t time_to_live_us_;
   TcpCounters& counters_;
   Place oldest_ = kNowhere, youngest_ = kNowhere, unused_ = kNowhere;
   std::uint32_t size_ = 0;
+  std::uint32_t fresh_ = 0;  // entries from here on were never used
 };
 
 }  // namespace whiteowl

@@ -10,6 +10,9 @@
 
 namespace whiteowl {
 
+// Behind a stamp by more than every limit that is compared with one.
+inline constexpr std::uint32_t kLongAgoUs = 1U << 30U;
+
 class UsStamp {
  public:
   constexpr UsStamp() noexcept = default;
