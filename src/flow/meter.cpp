@@ -64,8 +64,6 @@ struct Meter::Impl {
   Duration age{};  // behind the last batch
   std::array<FlowTable::Candidate, FrameBatch::kCapacity>
       candidates;  // entry that may be the packet's, when the batch began
-  // Sums of the running batch: counters are published once a batch.
-  std::uint64_t batch_packets = 0, batch_octets = 0;
   std::uint64_t packets_in_table = 0;
 
   [[nodiscard]] bool metered_tcp(const Flow& flow) const noexcept {
@@ -407,9 +405,6 @@ struct Meter::Impl {
     if (packet.tcp != nullptr) way.tcp_flags |= packet.tcp->flags();
     way.min_ttl = std::min(way.min_ttl, packet.ttl);
     way.max_ttl = std::max(way.max_ttl, packet.ttl);
-    ++packets_in_table;
-    ++batch_packets;
-    batch_octets += packet.ip_octets;
   }
   static void open_record(FlowDirection& way, FlowCold& cold, const Packet& packet, Duration now) noexcept {
     way.start = packet.frame->time;
@@ -435,12 +430,8 @@ struct Meter::Impl {
   // ---- a batch, stage by stage
 
   void publish() noexcept {
-    counters.packets_metered.add(batch_packets);
-    counters.octets_metered.add(batch_octets);
     counters.packets_in_table.set(packets_in_table);
     counters.conversations.set(table.size());
-    batch_packets = 0;
-    batch_octets = 0;
   }
   FlowTable::Candidate fetch(const ClassifiedPacket& item) noexcept {
     const FlowTable::Candidate candidate = table.candidate(item.hash);
@@ -453,11 +444,16 @@ struct Meter::Impl {
   }
   void update_all(const ClassifiedBatch& batch) noexcept {
     std::size_t fetched = 0;
+    std::uint64_t octets = 0;
     for (std::size_t i = 0; i < batch.size; ++i) {
       for (; fetched < std::min(batch.size, i + kFetchedAhead); ++fetched)
         candidates[fetched] = fetch(batch.packets[fetched]);
       update(batch.packets[i], candidates[i].index);
+      octets += batch.packets[i].packet.ip_octets;
     }
+    counters.packets_metered.add(batch.size);
+    counters.octets_metered.add(octets);
+    packets_in_table += batch.size;
     age = batch.now;
     advance(age);
     publish();

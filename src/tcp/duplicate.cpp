@@ -24,6 +24,18 @@ constexpr std::array<std::uint64_t, 8> kMultipliers = {0x9E3779B97F4A7C15U, 0xBF
 
 constexpr std::uint32_t kFixedHeader = sizeof(TcpHeader);
 
+// Of `left` octets of options; kMultipliers from the fourth on.
+std::uint64_t sum_of_options(const std::uint8_t* at, std::uint32_t left) noexcept {
+  std::uint64_t sum = 0;
+  std::size_t word = 3;
+  for (; left >= 8 && word < kMultipliers.size(); left -= 8, at += 8)
+    sum += load<std::uint64_t>(at) * kMultipliers[word++];
+  std::uint64_t rest = 0;
+  if (left >= 4) rest = load<std::uint32_t>(at);
+  for (std::uint32_t i = left & ~3U; i < left && i < 8; ++i) rest = (rest << 8U) | at[i];
+  return sum + rest * kMultipliers[word & 7U];
+}
+
 // Never 0, which stands for "none".  A TCP header has three words besides its options and five of options at most.
 std::uint32_t fingerprint(const Packet& packet) noexcept {
   const auto* header = reinterpret_cast<const std::uint8_t*>(packet.tcp);
@@ -31,15 +43,11 @@ std::uint32_t fingerprint(const Packet& packet) noexcept {
   sum += load<std::uint32_t>(header + 12) * kMultipliers[1];              // offset, flags, window
   sum += ((std::uint64_t{packet.payload_octets} << 16U) | packet.ip_id) * kMultipliers[2];
   const std::uint8_t* at = header + kFixedHeader;
-  std::uint32_t left =
+  const std::uint32_t left =
       std::max(packet.tcp_header_captured, kFixedHeader) - kFixedHeader;  // a bad data offset may claim less
-  std::size_t word = 3;
-  for (; left >= 8 && word < kMultipliers.size(); left -= 8, at += 8)
-    sum += load<std::uint64_t>(at) * kMultipliers[word++];
-  std::uint64_t rest = 0;
-  if (left >= 4) rest = load<std::uint32_t>(at);
-  for (std::uint32_t i = left & ~3U; i < left && i < 8; ++i) rest = (rest << 8U) | at[i];
-  sum += rest * kMultipliers[word & 7U];
+  constexpr std::uint32_t kTimestamps = 12;  // with two of padding: what nearly every segment with options has
+  sum += left == kTimestamps ? load<std::uint64_t>(at) * kMultipliers[3] + load<std::uint32_t>(at + 8) * kMultipliers[4]
+                             : sum_of_options(at, left);
   const auto print = static_cast<std::uint32_t>((sum ^ (sum >> 29U)) * kMultipliers[0] >> 32U);
   return print == 0 ? 1 : print;
 }

@@ -229,6 +229,12 @@ void TcpMeter::observe_fragment(TcpConversation& conversation, unsigned directio
 
 void TcpMeter::take(TcpConversation& conversation, unsigned direction, Timestamp cut, TcpFields& fields,
                     TcpExtendedFields& extended) noexcept {
+  if (conversation.seed.marks != 0 && !impl_->rules.extended) {
+    // Nothing was timed or repeated, and growing would cost as much as all else of such a record.
+    if (std::uint16_t window = 0; take_seed_window(conversation, direction, window))
+      fields.min_tcp_window = fields.max_tcp_window = window;
+    return;
+  }
   TcpDirections& directions = impl_->directions_of(conversation);
   const unsigned timed_side = direction ^ impl_->rules.rtt_other_side;
   if (TcpCold* cold = impl_->rules.extended ? impl_->cold_of(conversation) : nullptr)

@@ -52,4 +52,12 @@ bool sow(TcpConversation& conversation, const TcpDirections& directions) noexcep
   return false;
 }
 
+bool take_seed_window(TcpConversation& conversation, unsigned direction, std::uint16_t& window) noexcept {
+  TcpSeed& seed = conversation.seed;
+  if (conversation.client != direction + 1U || (seed.marks & kWindowCounted) == 0) return false;
+  seed.marks = static_cast<std::uint8_t>(seed.marks & ~kWindowCounted);
+  window = seed.window;
+  return true;
+}
+
 }  // namespace whiteowl

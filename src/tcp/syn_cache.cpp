@@ -21,9 +21,7 @@ SynCache::SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& c
       time_to_live_us_{TcpRules::bounded(time_to_live)},
       counters_{counters} {}
 
-std::size_t SynCache::memory_octets() const noexcept {
-  return entries_.octets() + index_.octets();
-}
+std::size_t SynCache::memory_octets() const noexcept { return entries_.octets() + index_.octets(); }
 
 std::int64_t SynCache::age(const Entry& entry, std::int64_t now_us) const noexcept {
   constexpr unsigned kUnusedBits = 64 - 40;

@@ -27,12 +27,19 @@ class PcapFormat {
 
  private:
   enum class Lengths : std::uint8_t { captured_first, wire_first, smaller_is_captured };
+  static constexpr std::size_t kPlainRecordOctets = 16;
+  [[nodiscard]] FillResult fill_plain(OctetWindow& window, FrameBatch& batch, FileTally& tally) const noexcept;
+  // Both fields are unsigned: the sum stays below 2^62 whatever they say.  A fraction of a second or more is carried.
+  [[nodiscard]] Timestamp time_of(std::uint32_t seconds, std::uint32_t fraction) const noexcept {
+    return Timestamp{Duration{seconds * kNanosecondsPerSecond + fraction * fraction_nanoseconds_}};
+  }
   [[nodiscard]] bool in_order(std::uint32_t captured, std::uint32_t wire) const noexcept;
 
   ByteOrder order_;
   LinkType link_ = LinkType::ethernet;
   Lengths lengths_ = Lengths::captured_first;
   bool kuznetzov_ = false;
+  bool plain_ = false;  // fill_plain() reads it
   std::size_t record_octets_ = 16;
   std::int64_t fraction_nanoseconds_ = 1000;
   std::optional<CompiledFilter> filter_;

@@ -14,4 +14,8 @@ namespace whiteowl {
 // Writes every octet of `directions`.  The conversation has a seed, which stays.
 void grow(const TcpConversation& conversation, TcpDirections& directions) noexcept;
 
+// The windows of the opener's interval, as TcpMeter::take() would find them in the grown directions; the next interval
+// begins.  False: there were none.
+[[nodiscard]] bool take_seed_window(TcpConversation& conversation, unsigned direction, std::uint16_t& window) noexcept;
+
 }  // namespace whiteowl
