@@ -13,7 +13,7 @@ Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uin
                QueueSink::WhenFull when_full)
     : input_{std::move(input)},
       queue_{config.exporter.queue_records, config.flow.prefault},
-      sink_{queue_, when_full},
+      sink_{queue_, when_full, config.tcp.extended},
       meter_{config.flow, config.tcp, config.decode, workers, sink_},
       number_{number} {
   const auto& cpus = config.capture.cpus;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -34,13 +35,19 @@ static_assert(kUnsettled > IpfixOutput::kMaxUnsettled && kUnsettled > JsonOutput
 
 }  // namespace
 
+bool QueueSink::try_push(const FlowRecord& record) noexcept {
+  if (extended_) return queue_.try_push(record);
+  static_assert(offsetof(FlowRecord, tcp_extended) + sizeof(TcpExtendedFields) == sizeof(FlowRecord));
+  return queue_.try_push<offsetof(FlowRecord, tcp_extended)>(record);
+}
+
 void QueueSink::put(const FlowRecord& record) noexcept {
-  if (queue_.try_push(record)) return;
+  if (try_push(record)) return;
   if (when_full_ == WhenFull::wait) {
     counters_.waits.add();
     while (!give_up_.load(std::memory_order_relaxed)) {
       std::this_thread::sleep_for(kFullQueueWait);
-      if (queue_.try_push(record)) return;
+      if (try_push(record)) return;
     }
   }
   counters_.records_not_sent.add();

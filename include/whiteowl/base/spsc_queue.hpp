@@ -7,6 +7,7 @@
 #include <atomic>
 #include <bit>
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 #include "whiteowl/base/counter.hpp"
@@ -24,14 +25,16 @@ class SpscQueue {
   SpscQueue(const SpscQueue&) = delete;
   SpscQueue& operator=(const SpscQueue&) = delete;
 
-  // Producer only.  False, and nothing stored, when full.
+  // Producer only.  False, and nothing stored, when full.  `Octets`: how much of it is stored; of the rest the consumer
+  // sees what an earlier item left there, zeros if none did.
+  template <std::size_t Octets = sizeof(T)>
   [[nodiscard]] bool try_push(const T& item) noexcept {
     const std::size_t tail = tail_.load(std::memory_order_relaxed);
     if (tail - producer_head_ > mask_) {
       producer_head_ = head_.load(std::memory_order_acquire);
       if (tail - producer_head_ > mask_) return false;
     }
-    items_[tail & mask_] = item;
+    std::memcpy(static_cast<void*>(&items_[tail & mask_]), &item, Octets);
     tail_.store(tail + 1, std::memory_order_release);
     return true;
   }

@@ -33,7 +33,9 @@ class QueueSink final : public RecordSink {
  public:
   // Live capture drops the record when the queue is full; a capture file can wait instead, and so can the last flush.
   enum class WhenFull : std::uint8_t { drop, wait };
-  QueueSink(RecordQueue& queue, WhenFull when_full) noexcept : queue_{queue}, when_full_{when_full} {}
+  // `extended`: whether records will carry the extended set; else what they would carry it in is never copied.
+  QueueSink(RecordQueue& queue, WhenFull when_full, bool extended = true) noexcept
+      : queue_{queue}, when_full_{when_full}, extended_{extended} {}
   void put(const FlowRecord& record) noexcept override;
   void set_when_full(WhenFull when_full) noexcept { when_full_ = when_full; }  // worker's thread
   // From any thread: stop waiting, drop instead (a shutdown that takes too long).
@@ -42,7 +44,9 @@ class QueueSink final : public RecordSink {
 
  private:
   RecordQueue& queue_;
+  [[nodiscard]] bool try_push(const FlowRecord& record) noexcept;
   WhenFull when_full_;
+  bool extended_;
   std::atomic<bool> give_up_{false};
   QueueCounters counters_;
 };
