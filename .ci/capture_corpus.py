@@ -5,7 +5,8 @@
 capture_corpus.py PROBE FOLDER      exit 0 if all agree; needs tshark.
 
 A file of a link type that is not decoded must be refused by name; a damaged file must be read up to the damage and
-end with status 1.  Everything else must end with status 0.
+end with status 1.  Everything else must end with status 0.  Three workers must make the records that one makes, with
+everything metered that can be.
 """
 
 import json
@@ -32,8 +33,15 @@ def probe_count(probe, capture):
     return (json.loads(text)["packets_received"] if text else None), run.returncode, run.stderr.strip()
 
 
+def records(probe, capture, workers):
+    command = [probe, "--read", capture, "--output", "json", "--set", f"capture.workers={workers}"]
+    command += ["--set", "export.fields=extended", "--set", "decode.tunnels=inner", "--set", "export.active_timeout=5s"]
+    command += ["--set", "export.inactive_timeout=2s"]
+    return sorted(subprocess.run(command, capture_output=True).stdout.splitlines())
+
+
 def main(probe, folder):
-    wrong = 0
+    wrong = compared = 0
     captures = sorted(p for p in pathlib.Path(folder).iterdir() if p.suffix in (".pcap", ".pcapng"))
     for capture in captures:
         expected, tshark_status = tshark_count(str(capture))
@@ -47,7 +55,12 @@ def main(probe, folder):
                 f"{capture.name}: {count} packets, status {status} ({message});"
                 f" tshark {expected}, status {tshark_status}"
             )
-    print(f"{len(captures)} captures, {wrong} disagree")
+        alone = records(probe, str(capture), 1)
+        compared += len(alone)
+        if alone != records(probe, str(capture), 3):
+            wrong += 1
+            print(f"{capture.name}: three workers make other records than one")
+    print(f"{len(captures)} captures, {wrong} disagree; {compared} records alike with one worker and with three")
     return 1 if wrong or not captures else 0
 
 

@@ -112,7 +112,9 @@ Format open_format(OctetInput& input, const FileSettings& settings) {
 
 struct FileSource::Impl {
   explicit Impl(const FileSettings& settings)
-      : name{name_of(settings.path)}, input{open_input(settings.path)}, format{open_format(input, settings)} {}
+      : name{name_of(settings.path)},
+        input{open_input(settings.path), settings.buffers},
+        format{open_format(input, settings)} {}
 
   // What ended the stream before its time; texts are built when asked for.
   enum class Trouble : std::uint8_t { none, damaged, cut_short, unreadable, no_memory, filter };
@@ -239,6 +241,8 @@ std::string FileSource::failure() const {
   }
   return line;
 }
+
+InputBuffer& FileSource::buffer() const noexcept { return impl_->input.buffer(); }
 
 const CaptureCounters& FileSource::counters() const noexcept { return impl_->counters; }
 

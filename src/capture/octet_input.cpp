@@ -25,26 +25,44 @@ bool is_regular(int fd) noexcept {
 
 }  // namespace
 
-OctetInput::OctetInput(UniqueFd fd)
+OctetInput::OctetInput(UniqueFd fd, std::uint32_t buffers)
     : fd_{std::move(fd)},
       may_block_{!is_regular(fd_.get())},
-      buffer_{std::make_unique_for_overwrite<std::uint8_t[]>(capacity_)} {
+      count_{buffers},
+      buffers_{std::make_unique<InputBuffer[]>(buffers)},
+      buffer_{&buffers_[0]} {
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    buffers_[i].capacity = kBufferOctets;
+    buffers_[i].octets = std::make_unique_for_overwrite<std::uint8_t[]>(kBufferOctets);
+  }
   if (!may_block_) ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
 void OctetInput::make_room(std::size_t wanted) {
   const std::size_t left = end_ - begin_;
-  if (wanted > capacity_) {
+  const std::uint8_t* const from = buffer_->octets.get() + begin_;
+  InputBuffer& next = next_buffer();
+  if (wanted > next.capacity) {
     const std::size_t larger = std::bit_ceil(wanted);
-    auto buffer = std::make_unique_for_overwrite<std::uint8_t[]>(larger);
-    std::memcpy(buffer.get(), buffer_.get() + begin_, left);
-    buffer_ = std::move(buffer);
-    capacity_ = larger;
+    auto octets = std::make_unique_for_overwrite<std::uint8_t[]>(larger);
+    std::memcpy(octets.get(), from, left);
+    next.octets = std::move(octets);
+    next.capacity = larger;
   } else {
-    std::memmove(buffer_.get(), buffer_.get() + begin_, left);
+    std::memmove(next.octets.get(), from, left);
   }
+  buffer_ = &next;
   begin_ = 0;
   end_ = left;
+}
+
+InputBuffer& OctetInput::next_buffer() noexcept {
+  if (count_ == 1) return *buffer_;
+  const auto at = static_cast<std::uint32_t>(buffer_ - buffers_.get());
+  InputBuffer& next = buffers_[(at + 1) % count_];
+  // They are held and let go in turn, so this one comes free first.
+  next.await_free();
+  return next;
 }
 
 OctetInput::Refill OctetInput::refill(std::size_t wanted) {
@@ -55,7 +73,7 @@ OctetInput::Refill OctetInput::refill(std::size_t wanted) {
     if (::poll(&waiting, 1, kPatienceMilliseconds) <= 0) return Refill::nothing_yet;
   }
   for (;;) {
-    const ssize_t count = ::read(fd_.get(), buffer_.get() + end_, capacity_ - end_);
+    const ssize_t count = ::read(fd_.get(), buffer_->octets.get() + end_, buffer_->capacity - end_);
     if (count > 0) {
       end_ += static_cast<std::size_t>(count);
       read_ += static_cast<std::uint64_t>(count);

@@ -76,9 +76,9 @@ Accounting account(const CounterSources& sources) noexcept {
 // A file's packets of a link type that is not decoded stay in the source: no frame could carry them.
 std::uint64_t packets_discarded(const CounterSources& sources, Discard reason) noexcept {
   std::uint64_t sum = 0;
-  for (const auto& worker : sources.workers) {
-    sum += worker.classifier->packets_discarded[static_cast<std::size_t>(reason)].get();
-    if (reason == Discard::unsupported_link) sum += worker.capture->packets_unsupported.get();
+  for (const auto& reader : sources.readers) {
+    sum += reader.classifier->packets_discarded[static_cast<std::size_t>(reason)].get();
+    if (reason == Discard::unsupported_link) sum += reader.capture->packets_unsupported.get();
   }
   return sum;
 }
@@ -136,17 +136,17 @@ std::string counters_line(const CounterSources& sources) {
 }
 
 std::size_t interface_count(const CounterSources& sources) noexcept {
-  return sources.workers.empty() ? 0 : sources.workers.front().interfaces.size();
+  return sources.readers.empty() ? 0 : sources.readers.front().interfaces.size();
 }
 
 const std::string& interface_name(const CounterSources& sources, std::size_t interface) noexcept {
-  return sources.workers.front().interfaces[interface].name;
+  return sources.readers.front().interfaces[interface].name;
 }
 
 std::uint64_t interface_sum(const CounterSources& sources, std::size_t interface,
                             Counter InterfaceCounters::*member) noexcept {
   std::uint64_t sum = 0;
-  for (const auto& worker : sources.workers) sum += (worker.interfaces[interface].*member).get();
+  for (const auto& reader : sources.readers) sum += (reader.interfaces[interface].*member).get();
   return sum;
 }
 

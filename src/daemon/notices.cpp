@@ -51,8 +51,8 @@ void Notices::look_at_links(const CounterSources& sources, Duration now, std::ve
     Link& link = links_[i];
     const bool away = interface_sum(sources, i, &InterfaceCounters::away) != 0;
     // Each worker has a ring on it and loses it for itself.
-    const std::uint64_t workers = sources.workers.size();
-    const std::uint64_t losses = (interface_sum(sources, i, &InterfaceCounters::link_losses) + workers - 1) / workers;
+    const std::uint64_t readers = sources.readers.size();
+    const std::uint64_t losses = (interface_sum(sources, i, &InterfaceCounters::link_losses) + readers - 1) / readers;
     if (const std::uint64_t times = link.losses.take(losses, now); times != 0) {
       const std::string often = times == 1 ? "" : fmt::format(", {} times since the last word", times);
       notices.push_back({true, name + ": the interface went down or away" + often + "; waiting for it"});

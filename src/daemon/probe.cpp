@@ -19,11 +19,24 @@ namespace {
 constexpr std::uint32_t kMostAutomaticWorkers = 4;
 constexpr Duration kChangePatience = std::chrono::seconds{2};
 
-Input open_file(const Invocation& invocation) {
-  return {
-      .source = std::make_unique<FileSource>(FileSettings{invocation.read_file, invocation.config.capture.bpf_filter}),
-      .stop = {},
-      .ring_octets = 0};
+// By one worker that reads itself, which costs least; or as many as were asked for, behind a reader.
+std::vector<Input> open_file(const Invocation& invocation) {
+  const Config& config = invocation.config;
+  const std::uint32_t workers = std::max(config.capture.workers, 1U);
+  const bool shared = workers > 1;
+  auto source = std::make_unique<FileSource>(
+      FileSettings{invocation.read_file, config.capture.bpf_filter, shared ? Reader::kBuffers : 1U});
+  std::vector<Input> inputs(workers);
+  if (!shared) {
+    inputs.front().source = std::move(source);
+    return inputs;
+  }
+  const auto reader = std::make_shared<Reader>(std::move(source), config.decode, config.flow.vlan_in_key, workers);
+  for (Input& input : inputs) {
+    input.reader = reader;
+    input.stop = [reader] { reader->stop(); };
+  }
+  return inputs;
 }
 
 Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id,
@@ -92,11 +105,8 @@ CaptureSettings ring_settings(const Config& config) {
 }
 
 std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage) {
+  if (!invocation.read_file.empty()) return open_file(invocation);
   std::vector<Input> inputs;
-  if (!invocation.read_file.empty()) {
-    inputs.push_back(open_file(invocation));
-    return inputs;
-  }
   const CaptureSettings settings = ring_settings(invocation.config);
   const auto workers = worker_count(settings);
   for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id, heritage));
@@ -127,15 +137,23 @@ Probe::Probe(const Config& config, std::vector<Input> inputs, InputKind kind)
       kind_{kind},
       interfaces_{exported_names(config)},
       finished_{checked(::eventfd(0, EFD_CLOEXEC), "eventfd")},
+      reader_{inputs.front().reader},
       workers_{make_workers(config_, std::move(inputs), kind)},
       exporter_{
           std::make_unique<Exporter>(config_.exporter, config_.ipfix, queues(), [this] { return statistics(); })} {
-  for (const auto& worker : workers_) counters_.workers.push_back(worker->counters());
+  for (const auto& worker : workers_) {
+    counters_.workers.push_back(worker->counters());
+    if (const auto reading = worker->reading()) counters_.readers.push_back(*reading);
+  }
+  if (reader_)
+    counters_.readers.push_back(
+        {.capture = &reader_->capture_counters(), .classifier = &reader_->classifier_counters(), .interfaces = {}});
   counters_.exporter = &exporter_->counters();
   try {
     export_thread_ = std::thread{[this] { run_exporter(); }};
     ::pthread_setname_np(export_thread_.native_handle(), "export");
     for (const auto& worker : workers_) worker->start();
+    if (reader_) reader_->start();
   } catch (...) {
     join();
     throw;
@@ -198,6 +216,7 @@ std::vector<std::string> Probe::wait_for_change(std::uint64_t number) const {
 
 bool Probe::finish() {
   if (export_thread_.joinable()) export_thread_.join();
+  if (reader_) reader_->join();
   for (const auto& worker : workers_) worker->join();
   return complete_;
 }
@@ -240,6 +259,7 @@ ProcessStatistics Probe::statistics() const {
 }
 
 std::string Probe::failure() const {
+  if (reader_) return reader_->failure();
   for (const auto& worker : workers_) {
     if (auto line = worker->failure(); !line.empty()) return line;
   }
@@ -255,6 +275,7 @@ std::size_t Probe::ring_octets() const noexcept {
 std::size_t Probe::table_octets() const noexcept {
   std::size_t sum = 0;
   for (const auto& worker : workers_) sum += worker->memory_octets();
+  if (reader_) sum += reader_->memory_octets();
   return sum;
 }
 

@@ -61,7 +61,10 @@ class Watch {
       const Duration next = std::min({stop_at_, report_at_, hung_at_, feed_at_, look_at_});
       ::poll(watched.data(), watched.size(), milliseconds_until(next, now_));
       now_ = steady_now();
-      if (watched[0].revents != 0) return !probe_.hangs();
+      if (watched[0].revents != 0) {
+        look();  // a short file is over before the first one
+        return !probe_.hangs();
+      }
       if (watched[1].revents != 0) take_signals();
       if (watched[2].revents != 0) stop();
       if (now_ >= hung_at_) return false;

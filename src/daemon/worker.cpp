@@ -3,18 +3,24 @@
 
 #include <pthread.h>
 
+#include <chrono>
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
 
 namespace whiteowl {
 
+namespace {
+constexpr auto kEmptyRingWait = std::chrono::microseconds{50};
+}
+
 Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers,
                QueueSink::WhenFull when_full)
     : input_{std::move(input)},
       queue_{config.exporter.queue_records, config.flow.prefault},
       sink_{queue_, when_full, config.tcp.extended},
-      meter_{config.flow, config.tcp, config.decode, workers, sink_},
+      meter_{config.flow, config.tcp, config.decode,
+             workers,     sink_,      input_.reader ? input_.reader->hash_key() : random_hash_key()},
       number_{number} {
   const auto& cpus = config.capture.cpus;
   if (!cpus.empty()) cpu_ = cpus[number % cpus.size()];
@@ -51,13 +57,15 @@ void Worker::stop() {
   if (input_.stop) input_.stop();
 }
 
-CounterSources::Worker Worker::counters() const noexcept {
-  return {.capture = &input_.source->counters(),
-          .classifier = &meter_.classifier_counters(),
-          .meter = &meter_.counters(),
-          .tcp = &meter_.tcp_counters(),
-          .queue = &sink_.counters(),
-          .interfaces = input_.source->interfaces()};
+CounterSources::Metering Worker::counters() const noexcept {
+  return {.meter = &meter_.counters(), .tcp = &meter_.tcp_counters(), .queue = &sink_.counters()};
+}
+
+std::optional<CounterSources::Reading> Worker::reading() const noexcept {
+  if (!input_.source) return std::nullopt;
+  return CounterSources::Reading{.capture = &input_.source->counters(),
+                                 .classifier = &meter_.classifier_counters(),
+                                 .interfaces = input_.source->interfaces()};
 }
 
 std::size_t Worker::memory_octets() const noexcept {
@@ -65,16 +73,33 @@ std::size_t Worker::memory_octets() const noexcept {
 }
 
 // The street: everything that happens to a packet happens in these two calls.
+bool Worker::meter_source() noexcept {
+  const FrameBatch& batch = input_.source->read();
+  meter_.observe(batch);
+  refresh_now_and_then(batch);
+  return !batch.end && (input_.stop || !stopping_.load(std::memory_order_relaxed));
+}
+
+// Half of it: the other half is the reader's.
+bool Worker::meter_share() noexcept {
+  PacketRing& ring = input_.reader->ring(number_);
+  if (const PacketShare* share = ring.front(); share != nullptr) {
+    meter_.observe(share->batch);
+    ring.pop();
+    return true;
+  }
+  if (ring.finished()) return false;
+  std::this_thread::sleep_for(kEmptyRingWait);
+  return true;
+}
+
 void Worker::run() noexcept {
-  for (bool end = false; !end;) {
-    const FrameBatch& batch = input_.source->read();
-    meter_.observe(batch);
+  for (bool more = true; more;) {
+    more = input_.reader ? meter_share() : meter_source();
     batches_.add();
     follow_change();
-    refresh_now_and_then(batch);
-    end = batch.end || (!input_.stop && stopping_.load(std::memory_order_relaxed));
   }
-  input_.source->refresh_counters();
+  if (input_.source) input_.source->refresh_counters();
   // No packet waits behind the last flush, so it may wait for the exporter.
   sink_.set_when_full(QueueSink::WhenFull::wait);
   meter_.flush(FlowEndReason::forced_end);

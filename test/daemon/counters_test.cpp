@@ -21,7 +21,8 @@ struct FakeWorker {
   MeterCounters meter;
   TcpCounters tcp;
   QueueCounters queue;
-  CounterSources::Worker view() { return {&capture, &classifier, &meter, &tcp, &queue}; }
+  CounterSources::Reading reading() { return {&capture, &classifier}; }
+  CounterSources::Metering metering() { return {&meter, &tcp, &queue}; }
 };
 
 // Two workers: 100 packets came, 3 filtered, 2 + 1 + 4 discarded, 20 in tables; 60 in records taken, 5 lost in the
@@ -29,7 +30,7 @@ struct FakeWorker {
 struct Fixture {
   FakeWorker one, two;
   ExportCounters exporter;
-  CounterSources sources{{one.view(), two.view()}, &exporter};
+  CounterSources sources{{one.reading(), two.reading()}, {one.metering(), two.metering()}, &exporter};
 
   Fixture() {
     one.capture.packets_received.add(70);
@@ -125,8 +126,8 @@ TEST_CASE("the interfaces of a live capture are told apart") {
   first[0].packets_received.add(60);
   second[0].packets_received.add(20);
   second[1].packets_dropped.add(5);
-  fixture.sources.workers[0].interfaces = first;
-  fixture.sources.workers[1].interfaces = second;
+  fixture.sources.readers[0].interfaces = first;
+  fixture.sources.readers[1].interfaces = second;
   const auto json = nlohmann::json::parse(counters_json(fixture.sources));
   CHECK(json["interfaces"].size() == 2);
   CHECK(json["interfaces"]["eth0"].size() == kInterfaceCounterTable.size());

@@ -51,7 +51,7 @@ TEST_CASE("every counter is on the page, in Prometheus' words") {
   std::vector<InterfaceCounters> interfaces(2);
   interfaces[0].name = "eth0";
   interfaces[1].name = "eth1";
-  CounterSources sources{{{&capture, &classifier, &meter, &tcp, &queue, interfaces}}, &exporter};
+  CounterSources sources{{{&capture, &classifier, interfaces}}, {{&meter, &tcp, &queue}}, &exporter};
   const MetricsPage page{"127.0.0.1:0", sources};
   REQUIRE(page.ports().size() == 1);
   capture.packets_received.add(12'345);

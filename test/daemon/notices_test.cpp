@@ -28,8 +28,8 @@ struct Fixture {
     for (Thread* thread : {&one, &two}) {
       thread->interfaces[0].name = "eth0";
       thread->interfaces[1].name = "eth1";
-      sources.workers.push_back({&thread->capture, &thread->classifier, &thread->meter, &thread->tcp, &thread->queue,
-                                 std::span{thread->interfaces}});
+      sources.readers.push_back({&thread->capture, &thread->classifier, std::span{thread->interfaces}});
+      sources.workers.push_back({&thread->meter, &thread->tcp, &thread->queue});
     }
     sources.exporter = &exporter;
   }

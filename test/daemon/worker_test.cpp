@@ -51,7 +51,7 @@ TEST_CASE("a worker meters its source to the end, empties its table and closes i
   CHECK(taken.forced == 200);
   CHECK(worker.heartbeat() > 0);
   CHECK(worker.counters().meter->packets_in_table.get() == 0);
-  CHECK(worker.counters().capture->packets_received.get() == 400);
+  CHECK(worker.reading()->capture->packets_received.get() == 400);
 }
 
 TEST_CASE("a file's worker waits for room in the queue instead of losing records") {
@@ -68,7 +68,7 @@ TEST_CASE("a file's worker waits for room in the queue instead of losing records
 TEST_CASE("a worker whose source can be asked to end ends when it does") {
   Worker worker{live_input(50), small_config(), 0, 1, QueueSink::WhenFull::drop};
   worker.start();
-  while (worker.counters().capture->packets_received.get() < 100) std::this_thread::yield();
+  while (worker.reading()->capture->packets_received.get() < 100) std::this_thread::yield();
   CHECK_FALSE(worker.done());
   worker.stop();
   CHECK(take_all(worker).packets == 100);
@@ -80,7 +80,7 @@ TEST_CASE("a worker told not to wait ends although nobody empties its queue, and
   config.exporter.queue_records = 8;
   Worker worker{live_input(500), config, 0, 1, QueueSink::WhenFull::drop};
   worker.start();
-  while (worker.counters().capture->packets_received.get() < 1000) std::this_thread::yield();
+  while (worker.reading()->capture->packets_received.get() < 1000) std::this_thread::yield();
   worker.stop();
   worker.give_up_waiting();
   worker.join();

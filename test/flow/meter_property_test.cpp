@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <tuple>
 
+#include "support/comparable_record.hpp"
 #include "support/memory.hpp"
 #include "support/random_traffic.hpp"
 #include "support/reference_meter.hpp"
@@ -22,44 +22,6 @@ FlowSettings settings() {
   FlowSettings result;
   result.max_flows = 4096;
   result.interface_index = {7};
-  return result;
-}
-
-// What must agree, in an order of its own; flowId is compared apart.
-auto comparable(const FlowRecord& r) {
-  return std::tuple{r.source_address,
-                    r.destination_address,
-                    r.source_port,
-                    r.destination_port,
-                    r.protocol,
-                    r.ip_version,
-                    r.start.time_since_epoch().count(),
-                    r.end.time_since_epoch().count(),
-                    r.packets,
-                    r.octets,
-                    r.end_reason,
-                    r.source_mac,
-                    r.destination_mac,
-                    r.tcp_control_bits,
-                    r.traffic_class,
-                    r.min_ttl,
-                    r.max_ttl,
-                    r.vlan_id,
-                    r.biflow_direction,
-                    r.ingress_interface,
-                    r.tcp.min_rtt_us,
-                    r.tcp.max_rtt_us,
-                    r.tcp.avg_rtt_us,
-                    r.tcp.retransmit_count,
-                    r.tcp.min_tcp_window,
-                    r.tcp.max_tcp_window};
-}
-using Comparable = decltype(comparable(FlowRecord{}));
-
-std::vector<Comparable> sorted(const std::vector<FlowRecord>& records) {
-  std::vector<Comparable> result;
-  for (const FlowRecord& record : records) result.push_back(comparable(record));
-  std::sort(result.begin(), result.end());
   return result;
 }
 

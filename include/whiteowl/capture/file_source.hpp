@@ -3,16 +3,19 @@
 // interfaces), or standard input.  Reads with read() into one reused buffer and hands out frames in place.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
+#include "whiteowl/capture/input_buffer.hpp"
 #include "whiteowl/capture/source.hpp"
 
 namespace whiteowl {
 
 struct FileSettings {
-  std::string path;        // "-" = standard input
-  std::string bpf_filter;  // the meaning that libpcap gives it on files: tags are in the bytes
+  std::string path;           // "-" = standard input
+  std::string bpf_filter;     // the meaning that libpcap gives it on files: tags are in the bytes
+  std::uint32_t buffers = 1;  // more: frames stay valid behind the next read() while their buffer is held
 };
 
 class FileSource final : public PacketSource {
@@ -24,6 +27,8 @@ class FileSource final : public PacketSource {
   [[nodiscard]] const FrameBatch& read() noexcept override;
   [[nodiscard]] std::string failure() const override;
   [[nodiscard]] const CaptureCounters& counters() const noexcept override;
+  // Where the frames of the last read() lie.
+  [[nodiscard]] InputBuffer& buffer() const noexcept;
 
  private:
   struct Impl;

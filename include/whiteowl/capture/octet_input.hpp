@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Octets of a file or pipe through one reused buffer.
+// Octets of a file or pipe through one reused buffer, or a few where other threads look at what was read.
 // read() into 256 KiB that stay in the cache is several times faster than mapping the file: page faults cost more than
 // the copy.  The buffer grows only for a single record that is larger than it.
 #pragma once
@@ -10,6 +10,7 @@
 #include <span>
 
 #include "whiteowl/base/fd.hpp"
+#include "whiteowl/capture/input_buffer.hpp"
 
 namespace whiteowl {
 
@@ -17,11 +18,11 @@ class OctetInput {
  public:
   static constexpr std::size_t kBufferOctets = std::size_t{1} << 18U;
 
-  explicit OctetInput(UniqueFd fd);
+  explicit OctetInput(UniqueFd fd, std::uint32_t buffers = 1);
 
   // What was read and not consumed; valid until the next refill().
   [[nodiscard]] std::span<const std::uint8_t> unread() const noexcept {
-    return {buffer_.get() + begin_, end_ - begin_};
+    return {buffer_->octets.get() + begin_, end_ - begin_};
   }
   void consume(std::size_t octets) noexcept { begin_ += octets; }
 
@@ -31,6 +32,9 @@ class OctetInput {
     end,          // end of file
     failed,       // error() says why
   };
+  // In which unread() lies.  With one buffer nobody else may hold it; of several refill() takes another one, and waits
+  // until one is free.
+  [[nodiscard]] InputBuffer& buffer() const noexcept { return *buffer_; }
   // Reads on, making room for `wanted` octets of unread() in all.  Throws std::bad_alloc.
   [[nodiscard]] Refill refill(std::size_t wanted);
   // Of the first unread octet, from the beginning of the input.
@@ -39,11 +43,13 @@ class OctetInput {
 
  private:
   void make_room(std::size_t wanted);
+  [[nodiscard]] InputBuffer& next_buffer() noexcept;
 
   UniqueFd fd_;
   bool may_block_;
-  std::size_t capacity_ = kBufferOctets;
-  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::uint32_t count_;
+  std::unique_ptr<InputBuffer[]> buffers_;
+  InputBuffer* buffer_;
   std::size_t begin_ = 0, end_ = 0;
   std::uint64_t read_ = 0;
   int error_ = 0;

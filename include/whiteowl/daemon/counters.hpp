@@ -20,15 +20,19 @@ namespace whiteowl {
 // Who keeps the numbers.  Points into the workers and the exporter, which outlive it.  May be read by any thread at any
 // time: while the probe runs the numbers are some microseconds apart from each other, after it stopped they are exact.
 struct CounterSources {
-  struct Worker {
+  // Who reads packets: each worker of a live capture, one for all workers of a file.
+  struct Reading {
     const CaptureCounters* capture = nullptr;
     const ClassifierCounters* classifier = nullptr;
+    std::span<const InterfaceCounters> interfaces{};  // the same ones for every reader
+  };
+  struct Metering {
     const MeterCounters* meter = nullptr;
     const TcpCounters* tcp = nullptr;
     const QueueCounters* queue = nullptr;
-    std::span<const InterfaceCounters> interfaces{};  // the same ones for every worker
   };
-  std::vector<Worker> workers;
+  std::vector<Reading> readers;
+  std::vector<Metering> workers;
   const ExportCounters* exporter = nullptr;
 };
 
@@ -46,7 +50,7 @@ struct Accounting {
 };
 [[nodiscard]] Accounting account(const CounterSources& sources) noexcept;
 
-// Packets discarded for this reason, all workers together.
+// Packets discarded for this reason, all readers together.
 [[nodiscard]] std::uint64_t packets_discarded(const CounterSources& sources, Discard reason) noexcept;
 
 enum class CounterKind : std::uint8_t {
@@ -65,6 +69,12 @@ struct CounterRow {
 namespace counter_place {  // how a row says where its number is kept
 
 template <auto Owner, auto Member>
+std::uint64_t readers(const CounterSources& sources) {
+  std::uint64_t sum = 0;
+  for (const auto& reader : sources.readers) sum += ((reader.*Owner)->*Member).get();
+  return sum;
+}
+template <auto Owner, auto Member>
 std::uint64_t workers(const CounterSources& sources) {
   std::uint64_t sum = 0;
   for (const auto& worker : sources.workers) sum += ((worker.*Owner)->*Member).get();
@@ -75,15 +85,15 @@ std::uint64_t exporter(const CounterSources& sources) {
   return (sources.exporter->*Member).get();
 }
 template <auto Member>
-constexpr auto capture = &workers<&CounterSources::Worker::capture, Member>;
+constexpr auto capture = &readers<&CounterSources::Reading::capture, Member>;
 template <auto Member>
-constexpr auto classifier = &workers<&CounterSources::Worker::classifier, Member>;
+constexpr auto classifier = &readers<&CounterSources::Reading::classifier, Member>;
 template <auto Member>
-constexpr auto meter = &workers<&CounterSources::Worker::meter, Member>;
+constexpr auto meter = &workers<&CounterSources::Metering::meter, Member>;
 template <auto Member>
-constexpr auto tcp = &workers<&CounterSources::Worker::tcp, Member>;
+constexpr auto tcp = &workers<&CounterSources::Metering::tcp, Member>;
 template <auto Member>
-constexpr auto queue = &workers<&CounterSources::Worker::queue, Member>;
+constexpr auto queue = &workers<&CounterSources::Metering::queue, Member>;
 template <auto InQueue, auto InExporter>
 std::uint64_t queue_and_exporter(const CounterSources& sources) {
   return queue<InQueue>(sources) + exporter<InExporter>(sources);
@@ -203,7 +213,7 @@ inline constexpr std::array kInterfaceCounterTable = {
 };
 [[nodiscard]] std::size_t interface_count(const CounterSources& sources) noexcept;
 [[nodiscard]] const std::string& interface_name(const CounterSources& sources, std::size_t interface) noexcept;
-// All workers together.
+// All readers together.
 [[nodiscard]] std::uint64_t interface_sum(const CounterSources& sources, std::size_t interface,
                                           Counter InterfaceCounters::*member) noexcept;
 

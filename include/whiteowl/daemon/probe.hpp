@@ -94,6 +94,7 @@ class Probe {
   // By number and name, as they are exported; the exporter's thread reads them.
   const std::vector<std::pair<std::uint32_t, std::string>> interfaces_;
   UniqueFd finished_;
+  std::shared_ptr<Reader> reader_;  // of a file for several workers, else null
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Exporter> exporter_;
   CounterSources counters_;

@@ -17,12 +17,13 @@
 #include "whiteowl/capture/source.hpp"
 #include "whiteowl/config/config.hpp"
 #include "whiteowl/daemon/counters.hpp"
+#include "whiteowl/daemon/reader.hpp"
 #include "whiteowl/exporter/exporter.hpp"
 #include "whiteowl/flow/meter.hpp"
 
 namespace whiteowl {
 
-// A source and what the worker need not know of it.
+// A source and what the worker need not know of it; or a reader that several workers share.
 struct Input {
   std::unique_ptr<PacketSource> source;
   // Asks the source to end after what it holds; callable from any thread.  Empty: the worker just stops reading.
@@ -31,6 +32,7 @@ struct Input {
   std::string sharing{};  // by what the kernel shares packets out among the workers, for people; empty: it does not
   // Thread of read(): another filter; false when the kernel did not take it.  Empty: the filter stays.
   std::function<bool(const FilterChange&)> set_filter = {};
+  std::shared_ptr<Reader> reader{};  // instead of a source: the worker meters what comes to its ring
 };
 
 // What a reload changes for a worker.
@@ -61,16 +63,19 @@ class Worker {
   [[nodiscard]] bool refused_filter() const noexcept { return refused_filter_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool done() const noexcept { return done_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint64_t heartbeat() const noexcept { return batches_.get(); }  // rises at least every 100 ms
-  [[nodiscard]] CounterSources::Worker counters() const noexcept;
+  [[nodiscard]] CounterSources::Metering counters() const noexcept;
+  [[nodiscard]] std::optional<CounterSources::Reading> reading() const noexcept;  // unless a reader does that
 
   [[nodiscard]] RecordQueue& queue() noexcept { return queue_; }
   [[nodiscard]] std::size_t ring_octets() const noexcept { return input_.ring_octets; }
   [[nodiscard]] std::size_t memory_octets() const noexcept;  // tables and queue
   // After join(): why the source ended other than naturally, for the user; else empty.
-  [[nodiscard]] std::string failure() const { return input_.source->failure(); }
+  [[nodiscard]] std::string failure() const { return input_.source ? input_.source->failure() : std::string{}; }
 
  private:
   void run() noexcept;
+  [[nodiscard]] bool meter_source() noexcept;
+  [[nodiscard]] bool meter_share() noexcept;
   void pin(std::uint32_t cpu);
   void refresh_now_and_then(const FrameBatch& batch) noexcept;
   void follow_change() noexcept;
