@@ -112,8 +112,8 @@ inline constexpr std::array kOptions = {
         [](auto& c) -> auto& { return c.capture.buffer_size_mb; }),
     option(
         "capture.workers", "auto", range_or("auto", 1, 256, "threads"), Reload::no,
-        "Threads that capture and meter; auto chooses by the processors. A capture file has one with auto; several have a "
-        "thread more that reads for them, and make the same records.",
+        "Threads that capture and meter; auto chooses by the processors. A capture file has one with auto; several "
+        "have a thread more that reads for them, and make the same records.",
         [](auto& c) -> auto& { return c.capture.workers; }),
     option(
         "capture.fanout_group", "auto", range_or("auto", 1, 65'535), Reload::no,
