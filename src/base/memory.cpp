@@ -14,9 +14,9 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20U;
 constexpr std::size_t kPage = 4096;
 }  // namespace
 
-ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault) : size_{size} {
+ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault, Access access) : size_{size} {
   // Small tables stay on small pages: rounding each up to 2 MiB would cost more than the misses it saves.
-  const std::size_t alignment = size >= kHugePage ? kHugePage : kPage;
+  const std::size_t alignment = size >= kHugePage && access == Access::random ? kHugePage : kPage;
   mapped_ = ((size + alignment - 1) / alignment * alignment) + alignment;
   mapping_ = ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping_ == MAP_FAILED) throw std::bad_alloc{};

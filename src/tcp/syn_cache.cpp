@@ -16,7 +16,7 @@ constexpr std::uint32_t kFetchedAhead = 8;
 }  // namespace
 
 SynCache::SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters, Prefault prefault)
-    : entries_{capacity, prefault},
+    : entries_{capacity, prefault, Access::in_order},
       index_{std::bit_ceil(std::size_t{capacity} * 2 + 2), prefault},
       time_to_live_us_{TcpRules::bounded(time_to_live)},
       counters_{counters} {}

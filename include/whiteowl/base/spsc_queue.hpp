@@ -21,7 +21,8 @@ class SpscQueue {
  public:
   // Room for `capacity` items, rounded up to a power of two.  Throws std::bad_alloc.
   explicit SpscQueue(std::size_t capacity, Prefault prefault = Prefault::no)
-      : mask_{std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1}, items_{mask_ + 1, prefault} {}
+      : mask_{std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1},
+        items_{mask_ + 1, prefault, Access::in_order} {}
   SpscQueue(const SpscQueue&) = delete;
   SpscQueue& operator=(const SpscQueue&) = delete;
 

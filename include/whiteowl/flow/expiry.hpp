@@ -107,7 +107,8 @@ struct ClosedItem {
 template <typename Item>
 class IndexQueue {
  public:
-  IndexQueue(std::uint32_t capacity, Prefault prefault) : items_{std::bit_ceil(std::size_t{capacity}), prefault} {}
+  IndexQueue(std::uint32_t capacity, Prefault prefault)
+      : items_{std::bit_ceil(std::size_t{capacity}), prefault, Access::in_order} {}
   void push(Item item) noexcept { items_[tail_++ & (items_.size() - 1)] = item; }
   [[nodiscard]] const Item* front() const noexcept {
     return head_ == tail_ ? nullptr : &items_[head_ & (items_.size() - 1)];

@@ -100,8 +100,8 @@ class FlowTable {
         buckets_{std::size_t{mask_} + 1, prefault},
         entries_{capacity_, prefault},
         answers_{capacity_, prefault},
-        cold_answers_{capacity_, prefault},
-        free_{capacity_, prefault} {}
+        cold_answers_{capacity_, prefault, Access::in_order},
+        free_{capacity_, prefault, Access::in_order} {}
 
   void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[home(hash)]); }
   // An entry that may be the key's: the first with its tag.  Index kNone: surely none in the home bucket.
