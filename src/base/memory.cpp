@@ -14,10 +14,11 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20U;
 constexpr std::size_t kPage = 4096;
 }  // namespace
 
-ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault, Access access) : size_{size} {
-  // Small tables stay on small pages: rounding each up to 2 MiB would cost more than the misses it saves.
-  const std::size_t alignment = size >= kHugePage && access == Access::random ? kHugePage : kPage;
-  mapped_ = ((size + alignment - 1) / alignment * alignment) + alignment;
+// Small tables stay on small pages: rounding each up to 2 MiB would cost more than the misses it saves.
+ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault, Access access)
+    : size_{size}, page_{size >= kHugePage && access == Access::random ? kHugePage : kPage} {
+  const std::size_t alignment = page_;
+  mapped_ = taken() + alignment;
   mapping_ = ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping_ == MAP_FAILED) throw std::bad_alloc{};
   const auto address = reinterpret_cast<std::uintptr_t>(mapping_);
@@ -28,6 +29,8 @@ ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault, Access access) :
     for (std::size_t at = 0; at < size; at += kPage) *(static_cast<volatile char*>(data_) + at) = 0;
   }
 }
+
+std::size_t ZeroedMemory::taken() const noexcept { return (size_ + page_ - 1) / page_ * page_; }
 
 void ZeroedMemory::clear() noexcept {
   // Locked pages cannot be given back.

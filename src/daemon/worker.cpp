@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -11,8 +12,9 @@
 namespace whiteowl {
 
 namespace {
-constexpr auto kEmptyRingWait = std::chrono::microseconds{50};
-}
+// How long to wait for an empty ring: shortly behind a busy reader, longer while a pipe is silent.
+constexpr Duration kShortestWait = std::chrono::microseconds{50}, kLongestWait = std::chrono::milliseconds{5};
+}  // namespace
 
 Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers,
                QueueSink::WhenFull when_full)
@@ -21,7 +23,8 @@ Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uin
       sink_{queue_, when_full, config.tcp.extended},
       meter_{config.flow, config.tcp, config.decode,
              workers,     sink_,      input_.reader ? input_.reader->hash_key() : random_hash_key()},
-      number_{number} {
+      number_{number},
+      wait_{kShortestWait} {
   const auto& cpus = config.capture.cpus;
   if (!cpus.empty()) cpu_ = cpus[number % cpus.size()];
 }
@@ -86,10 +89,12 @@ bool Worker::meter_share() noexcept {
   if (const PacketShare* share = ring.front(); share != nullptr) {
     meter_.observe(share->batch);
     ring.pop();
+    wait_ = kShortestWait;
     return true;
   }
   if (ring.finished()) return false;
-  std::this_thread::sleep_for(kEmptyRingWait);
+  std::this_thread::sleep_for(wait_);
+  wait_ = std::min(wait_ * 2, kLongestWait);
   return true;
 }
 

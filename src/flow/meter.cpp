@@ -290,6 +290,13 @@ struct Meter::Impl {
     counter.add();
     remove(index);
   }
+  // Those who go next have not been looked at for as long as the table is large: first their entries are fetched, then,
+  // with the keys in them, their places in the index.
+  void fetch_victims() noexcept {
+    if (const auto* later = half_open.later(kFetchedAhead); later != nullptr) fetch_lines(table.flow(*later));
+    if (const auto* sooner = half_open.later(kFetchedAhead / 2); sooner != nullptr)
+      table.prefetch_bucket(table.flow(*sooner).key.hash(hash_key));
+  }
   // What costs least goes first: the oldest conversation that never got an answer, else the longest idle one among
   // those that are due next.
   void make_room(Duration now) noexcept {
@@ -299,6 +306,7 @@ struct Meter::Impl {
       const auto* item = half_open.front();
       if (item == nullptr) break;
       const std::uint32_t index = *item;
+      fetch_victims();
       half_open.pop();
       table.flow(index).in_half_open = 0;
       if (without_answer(index)) return evict(index, counters.evictions_half_open);

@@ -43,12 +43,15 @@ class ZeroedMemory {
   void clear() noexcept;  // zero again; gives the pages back to the kernel
   [[nodiscard]] void* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  // What it takes once all of it was touched: whole pages.
+  [[nodiscard]] std::size_t taken() const noexcept;
 
  private:
   void* mapping_ = nullptr;  // as mmap gave it
   std::size_t mapped_ = 0;
   void* data_ = nullptr;  // aligned to a huge page
   std::size_t size_;
+  std::size_t page_;
 };
 
 // An array of all-zero T: T must mean something useful when every octet is zero.
@@ -65,7 +68,7 @@ class ZeroedArray {
   [[nodiscard]] T* data() const noexcept { return static_cast<T*>(memory_.data()); }
   void clear() noexcept { memory_.clear(); }
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  [[nodiscard]] std::size_t octets() const noexcept { return memory_.size(); }
+  [[nodiscard]] std::size_t octets() const noexcept { return memory_.taken(); }
 
  private:
   ZeroedMemory memory_;

@@ -87,6 +87,7 @@ class Worker {
   std::uint32_t number_;
   std::optional<std::uint32_t> cpu_;  // to run on
   Timestamp refreshed_{};
+  Duration wait_{};  // the next one for an empty ring
   Counter batches_;
   Mailbox<WorkerChange> mailbox_;
   std::atomic<std::uint64_t> last_change_{0};
