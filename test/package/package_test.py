@@ -75,10 +75,18 @@ def fnv1a(text):
     return value
 
 
+def real_package(name):
+    """Who provides it, if it is a virtual package: debootstrap finds none of those."""
+    known, _, providers = run("apt-cache", "showpkg", name).partition("Reverse Provides:")
+    if re.search(r"^Versions: *\n\S", known, re.MULTILINE) or not providers.split():
+        return name
+    return providers.split()[0]
+
+
 def make_tree(tree, package):
     """A Debian 12 with what the package depends on, so that installing it needs no network."""
     depends = run("dpkg-deb", "-f", package, "Depends").split(",")
-    wanted = {re.match(r"\s*([^ (|]+)", alternatives).group(1) for alternatives in depends}
+    wanted = {real_package(re.match(r"\s*([^ (|]+)", alternatives).group(1)) for alternatives in depends}
     wanted = ",".join(sorted(wanted | {"systemd", "systemd-sysv", "dbus", "iproute2", "procps"}))
     made_with = tree / "etc/made-with"
     if made_with.exists() and made_with.read_text() == wanted:
