@@ -4,13 +4,13 @@
 # nothing else.
 #   test/bench/report.sh > test/bench/results.md            half an hour
 #   test/bench/report.sh --quick > test/bench/results.md    twenty minutes: slow peers once, shorter bursts
-# The program is built as packages are, optimised at link time.
+# The program is built as packages are, optimised at link time and by a profile.
 # BENCH_WORK names a folder for the capture files, about 4 GB; without it they are made in a temporary one and removed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work="${BENCH_WORK:-$(mktemp -d -t chompy-bench-XXXXXX)}"
 if [ -z "${BENCH_WORK:-}" ]; then trap 'rm -rf "$work"' EXIT; fi
-files=(--program build/lto/chompy-probe) live=(--pin --program build/lto/chompy-probe)
+files=(--program build/optimised/chompy-probe) live=(--pin --program build/optimised/chompy-probe)
 if [ "${1:-}" = --quick ]; then
   files+=(--slow-rounds 1)
   live+=(--pairs 5 --seconds 1 --peer-rounds 1 --rates "50000,200000,500000,0")
@@ -18,8 +18,7 @@ fi
 
 cmake --preset release > /dev/null
 cmake --build --preset release --target bench > /dev/null
-cmake --preset lto > /dev/null
-cmake --build --preset lto --target chompy-probe > /dev/null
+packaging/build-optimised build/optimised > /dev/null
 cat << 'PAGE'
 # Results
 
