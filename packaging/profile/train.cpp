@@ -111,7 +111,7 @@ class Street final : public RecordSink {
  public:
   explicit Street(const Round& round)
       : queue_{ExporterSettings{}.queue_records},
-        sink_{queue_, QueueSink::WhenFull::drop},
+        sink_{queue_, QueueSink::WhenFull::drop, round.extended},
         exporter_{exporter_settings(), ipfix_settings(round), {&queue_}, {}} {}
 
   void put(const FlowRecord& record) noexcept override {

@@ -208,46 +208,92 @@ Discard read_ip(Walk& walk, FragmentCache& fragments, Packet& packet) noexcept {
   }
 }
 
+template <typename Ip>
 struct CommonHeaders {
   EthernetHeader ethernet;
-  Ipv4Header ip;
+  Ip ip;
 };
-static_assert(WireStruct<CommonHeaders> && sizeof(CommonHeaders) == 34);
+static_assert(WireStruct<CommonHeaders<Ipv4Header>> && sizeof(CommonHeaders<Ipv4Header>) == 34);
+static_assert(WireStruct<CommonHeaders<Ipv6Header>> && sizeof(CommonHeaders<Ipv6Header>) == 54);
 
-// Most packets are Ethernet, IPv4 without options, a whole TCP segment or UDP datagram: these take this short way.
-// The answer is the same as the long way's.  False, and `packet` untouched, for all others.
-bool read_common(const Frame& frame, bool inner, Packet& packet) noexcept {
-  if (frame.link != LinkType::ethernet) return false;
-  Cursor cursor{frame.data, frame.captured_octets};
-  const auto* headers = cursor.take<CommonHeaders>();
-  if (headers == nullptr || headers->ethernet.type != ethertype::kIpv4) return false;
+struct CommonPorts {
+  const PortPair* ports;  // null: the packet is none of the common ones
+  bool is_tcp;
+};
+
+// `cursor` stands behind the IP header and ends where the datagram does.  `inner`: UDP may carry a tunnel.
+CommonPorts find_ports(const Cursor& cursor, std::uint8_t protocol, bool inner) noexcept {
+  const bool is_tcp = protocol == ip_protocol::kTcp;
+  if (!is_tcp && (protocol != ip_protocol::kUdp || inner)) return {nullptr, false};
+  return {cursor.peek<PortPair>(), is_tcp};
+}
+
+// Field by field, in place: a Packet built aside and copied here stalls whoever reads it next.
+void begin_common(Packet& packet, const Frame& frame, const EthernetHeader& ethernet, const PortPair& ports) noexcept {
+  begin_frame(packet, frame);
+  packet.source_mac = ethernet.source;
+  packet.destination_mac = ethernet.destination;
+  if (frame.vlan_tpid != 0) packet.vlan_id = static_cast<std::uint16_t>(frame.vlan_tci & 0x0FFFU);
+  packet.source_port = ports.source;
+  packet.destination_port = ports.destination;
+}
+
+void end_common(Packet& packet, const Cursor& cursor, std::uint32_t ip_payload_octets, bool is_tcp) noexcept {
+  if (!is_tcp) return;
+  const auto captured_octets = static_cast<std::uint32_t>(cursor.remaining());
+  if (const auto* tcp = cursor.peek<TcpHeader>(); tcp != nullptr)
+    keep_tcp(*tcp, captured_octets, ip_payload_octets, packet);
+}
+
+bool read_common_ipv4(const Frame& frame, Cursor cursor, bool inner, Packet& packet) noexcept {
+  const auto* headers = cursor.take<CommonHeaders<Ipv4Header>>();
+  if (headers == nullptr) return false;
   const Ipv4Header& ip = headers->ip;
   const std::uint32_t total_octets = ip.total_length;
   if (ip.version_and_length != 0x45 || ip.is_fragment() || total_octets < sizeof(Ipv4Header)) return false;
   const std::uint32_t ip_payload_octets = total_octets - static_cast<std::uint32_t>(sizeof(Ipv4Header));
   cursor.limit(ip_payload_octets);
-  const bool is_tcp = ip.protocol == ip_protocol::kTcp;
-  if (!is_tcp && (ip.protocol != ip_protocol::kUdp || inner)) return false;
-  const auto* ports = cursor.peek<PortPair>();
-  if (ports == nullptr) return false;
-  // Field by field, in place: a Packet built aside and copied here stalls whoever reads it next.
-  begin_frame(packet, frame);
+  const CommonPorts found = find_ports(cursor, ip.protocol, inner);
+  if (found.ports == nullptr) return false;
   begin_layer(packet, 4, ip.source, ip.destination);
-  packet.source_mac = headers->ethernet.source;
-  packet.destination_mac = headers->ethernet.destination;
-  if (frame.vlan_tpid != 0) packet.vlan_id = static_cast<std::uint16_t>(frame.vlan_tci & 0x0FFFU);
+  begin_common(packet, frame, headers->ethernet, *found.ports);
   packet.ip_octets = total_octets;
-  packet.source_port = ports->source;
-  packet.destination_port = ports->destination;
   packet.ip_id = ip.identification;
   packet.protocol = ip.protocol;
   packet.traffic_class = ip.type_of_service;
   packet.ttl = ip.time_to_live;
-  if (!is_tcp) return true;
-  const auto captured_octets = static_cast<std::uint32_t>(cursor.remaining());
-  if (const auto* tcp = cursor.peek<TcpHeader>(); tcp != nullptr)
-    keep_tcp(*tcp, captured_octets, ip_payload_octets, packet);
+  end_common(packet, cursor, ip_payload_octets, found.is_tcp);
   return true;
+}
+
+bool read_common_ipv6(const Frame& frame, Cursor cursor, bool inner, Packet& packet) noexcept {
+  const auto* headers = cursor.take<CommonHeaders<Ipv6Header>>();
+  if (headers == nullptr) return false;
+  const Ipv6Header& ip = headers->ip;
+  const std::uint32_t ip_payload_octets = ip.payload_length;
+  if (ip.version() != 6 || ip_payload_octets == 0) return false;
+  cursor.limit(ip_payload_octets);
+  const CommonPorts found = find_ports(cursor, ip.next_header, inner);
+  if (found.ports == nullptr) return false;
+  begin_layer(packet, 6, ip.source, ip.destination);
+  begin_common(packet, frame, headers->ethernet, *found.ports);
+  packet.ip_octets = static_cast<std::uint32_t>(sizeof(Ipv6Header)) + ip_payload_octets;
+  packet.protocol = ip.next_header;
+  packet.traffic_class = ip.traffic_class();
+  packet.ttl = ip.hop_limit;
+  end_common(packet, cursor, ip_payload_octets, found.is_tcp);
+  return true;
+}
+
+// Most packets are Ethernet, IP without options or extension headers, a whole TCP segment or UDP datagram: these take
+// this short way.  The answer is the same as the long way's.  False, and `packet` untouched, for all others.
+bool read_common(const Frame& frame, bool inner, Packet& packet) noexcept {
+  if (frame.link != LinkType::ethernet) return false;
+  const Cursor cursor{frame.data, frame.captured_octets};
+  const auto* ethernet = cursor.peek<EthernetHeader>();
+  if (ethernet == nullptr) return false;
+  if (ethernet->type == ethertype::kIpv4) return read_common_ipv4(frame, cursor, inner, packet);
+  return ethernet->type == ethertype::kIpv6 && read_common_ipv6(frame, cursor, inner, packet);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include "whiteowl/tcp/syn_cache.hpp"
 
 #include <algorithm>
-#include <bit>
 
 #include "whiteowl/tcp/rules.hpp"
 
@@ -17,7 +16,7 @@ constexpr std::uint32_t kFetchedAhead = 8;
 
 SynCache::SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters, Prefault prefault)
     : entries_{capacity, prefault, Access::in_order},
-      index_{std::bit_ceil(std::size_t{capacity} * 2 + 2), prefault},
+      index_{capacity, prefault},
       time_to_live_us_{TcpRules::bounded(time_to_live)},
       counters_{counters} {}
 
@@ -33,26 +32,8 @@ std::int64_t SynCache::first_age(const Entry& entry, std::int64_t now_us) const 
   return age(entry, now_us) + static_cast<std::int32_t>(entry.last_us - entry.first_us);
 }
 
-std::size_t SynCache::index_place(std::uint64_t key) const noexcept {
-  const auto low = static_cast<std::uint32_t>(key);
-  for (std::size_t at = home(low);; at = (at + 1) & (index_.size() - 1)) {
-    const Slot slot = index_[at];
-    if (slot.place_plus_1 == 0 || (slot.low == low && entries_[slot.place()].key == key)) return at;
-  }
-}
-
-// Moves later members of the run back into the gap, so that no search ends too early.
-void SynCache::index_remove(std::uint64_t key) noexcept {
-  const std::size_t mask = index_.size() - 1;
-  std::size_t gap = index_place(key);
-  index_[gap].place_plus_1 = 0;
-  for (std::size_t at = (gap + 1) & mask; index_[at].place_plus_1 != 0; at = (at + 1) & mask) {
-    const std::size_t wanted = home(index_[at].low);
-    if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
-    index_[gap] = index_[at];
-    index_[at].place_plus_1 = 0;
-    gap = at;
-  }
+SynCache::Place SynCache::place_of(std::uint64_t key) const noexcept {
+  return index_.find(key, [this, key](Place place) { return entries_[place].key == key; });
 }
 
 void SynCache::link_youngest(Place place) noexcept {
@@ -69,7 +50,7 @@ void SynCache::unlink(Place place) noexcept {
 }
 
 void SynCache::remove(Place place) noexcept {
-  index_remove(entries_[place].key);
+  index_.erase(entries_[place].key, [place](Place found) { return found == place; });
   unlink(place);
   entries_[place].older = unused_;
   unused_ = place;
@@ -103,7 +84,7 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
   if (capacity() == 0) return payload;
   counters_.syn_cache_inserts.add();
   make_room(syn.time_us);
-  Place place = index_[index_place(key)].place();
+  Place place = place_of(key);
   const bool known = place != kNowhere;
   const bool repeated =
       known && entries_[place].isn == syn.seq && first_age(entries_[place], syn.time_us) <= time_to_live_us_;
@@ -121,7 +102,7 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
     } else {
       place = fresh_++;
     }
-    index_[index_place(key)] = {static_cast<std::uint32_t>(key), place + 1U};
+    index_.insert(key, place);
     ++size_;
   }
   link_youngest(place);
@@ -144,7 +125,7 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
 }
 
 std::optional<std::int64_t> SynCache::answer(std::uint64_t key, const Segment& syn_ack) noexcept {
-  const Place place = index_[index_place(key)].place();
+  const Place place = place_of(key);
   std::optional<std::int64_t> round_trip;
   if (place != kNowhere) {
     const Entry& entry = entries_[place];
@@ -177,7 +158,7 @@ std::optional<std::int64_t> SynCache::answer(std::uint64_t key, const Segment& s
 }
 
 std::optional<SynCache::Syn> SynCache::find(std::uint64_t key, SeqNum isn, std::int64_t now_us) const noexcept {
-  const Place place = index_[index_place(key)].place();
+  const Place place = place_of(key);
   if (place == kNowhere) return std::nullopt;
   const Entry& entry = entries_[place];
   if (!(entry.isn == isn) || age(entry, now_us) > time_to_live_us_) return std::nullopt;

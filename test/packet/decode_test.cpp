@@ -306,4 +306,16 @@ TEST_CASE("the short way and the long way give the same answer") {
   for (std::size_t captured = 34; captured <= tcp.size(); ++captured) compare(tcp, captured);
   for (std::size_t captured = 34; captured <= udp.size(); ++captured) compare(udp, captured);
   for (std::size_t captured = 34; captured <= short_total.size(); ++captured) compare(short_total, captured);
+
+  constexpr std::size_t kPayloadLength = 14 + 4;
+  const Bytes tcp6 = ip6().tcp(1111, 80, {.options = nop() + nop() + timestamps(1, 2)}).payload(9).bytes();
+  const Bytes udp6 = ip6().udp(1111, 53).payload(9).bytes();
+  for (Bytes bytes : {tcp6, udp6}) {
+    bytes[14] = 0x6A;  // traffic class
+    bytes[15] = 0xB0;
+    for (const std::uint8_t payload_octets : {bytes[kPayloadLength + 1], std::uint8_t{0}, std::uint8_t{3}}) {
+      bytes[kPayloadLength + 1] = payload_octets;
+      for (std::size_t captured = 54; captured <= bytes.size(); ++captured) compare(bytes, captured);
+    }
+  }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -23,6 +24,14 @@ template <typename T>
 void fetch_lines(const T& object) noexcept {
   const auto* octets = reinterpret_cast<const char*>(&object);
   for (std::size_t at = 0; at < sizeof(T); at += kCacheLine) fetch_line(octets + at);
+}
+
+// One of two by mask, where the choice is a coin toss that no branch predictor wins.
+template <typename T>
+[[nodiscard]] T* chosen(bool first, T* one, T* other) noexcept {
+  const auto mask = std::uintptr_t{0} - std::uintptr_t{first};
+  const auto a = reinterpret_cast<std::uintptr_t>(one), b = reinterpret_cast<std::uintptr_t>(other);
+  return reinterpret_cast<T*>(b ^ ((a ^ b) & mask));
 }
 
 // Whether the pages are touched at once: a live capture must not meet a page fault in a burst; a short file need not

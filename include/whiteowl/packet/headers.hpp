@@ -104,6 +104,7 @@ struct Ipv6Header {  // RFC 8200 3
   be16 payload_length;
   std::uint8_t next_header, hop_limit, source[16], destination[16];
 
+  [[nodiscard]] std::uint32_t version() const noexcept { return version_class_flow.value() >> 28U; }
   [[nodiscard]] std::uint8_t traffic_class() const noexcept {
     return static_cast<std::uint8_t>(version_class_flow.value() >> 20U);
   }

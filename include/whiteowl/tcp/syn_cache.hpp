@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "whiteowl/base/memory.hpp"
+#include "whiteowl/base/tag_index.hpp"
 #include "whiteowl/tcp/counters.hpp"
 #include "whiteowl/tcp/segment.hpp"
 
@@ -24,7 +25,7 @@ class SynCache {
   SynCache(std::uint32_t capacity, Duration time_to_live, TcpCounters& counters, Prefault prefault = Prefault::no);
 
   // What insert() or answer() will need of the index for this key is asked of the memory.
-  void fetch(std::uint64_t key) const noexcept { fetch_line(&index_[home(static_cast<std::uint32_t>(key))]); }
+  void fetch(std::uint64_t key) const noexcept { index_.fetch(key); }
   // A SYN without ACK passed.  `key` stands for the tuple as the SYN's sender sees it.  Octets of payload that the
   // first of the SYNs with this sequence number carried (RFC 7413), at most 65535.
   std::uint16_t insert(std::uint64_t key, const Segment& syn) noexcept;
@@ -47,7 +48,7 @@ class SynCache {
 
  private:
   using Place = std::uint32_t;  // in entries_; kNowhere ends a list
-  static constexpr Place kNowhere = 0xFFFFFFFF;
+  static constexpr Place kNowhere = TagIndex::kNone;
 
   struct Entry {
     std::uint64_t key;
@@ -60,19 +61,9 @@ class SynCache {
     Place older, younger;  // the list by age; unused entries are chained by `older`
   };
   static_assert(sizeof(Entry) == 40);
-  // A place of the index: whom it names, and enough of the key to pass by others without looking at their entries.
-  struct Slot {
-    std::uint32_t low;           // 32 bits of the key; home() takes no others
-    std::uint32_t place_plus_1;  // 0 = free, so that zeroed memory is an empty index
-    [[nodiscard]] Place place() const noexcept { return place_plus_1 - 1U; }
-  };
-
   [[nodiscard]] std::int64_t age(const Entry& entry, std::int64_t now_us) const noexcept;
   [[nodiscard]] std::int64_t first_age(const Entry& entry, std::int64_t now_us) const noexcept;
-  [[nodiscard]] std::size_t home(std::uint32_t low) const noexcept { return low & (index_.size() - 1); }
-  // Where the index names `key`, or the free place where it would.
-  [[nodiscard]] std::size_t index_place(std::uint64_t key) const noexcept;
-  void index_remove(std::uint64_t key) noexcept;
+  [[nodiscard]] Place place_of(std::uint64_t key) const noexcept;
   void link_youngest(Place place) noexcept;
   void unlink(Place place) noexcept;
   void remove(Place place) noexcept;
@@ -80,7 +71,7 @@ class SynCache {
   void make_room(std::int64_t now_us) noexcept;
 
   ZeroedArray<Entry> entries_;
-  ZeroedArray<Slot> index_;  // open addressing, linear; a power of two, at most half full
+  TagIndex index_;  // of places by key, which is a hash
   std::int64_t time_to_live_us_;
   TcpCounters& counters_;
   Place oldest_ = kNowhere, youngest_ = kNowhere, unused_ = kNowhere;

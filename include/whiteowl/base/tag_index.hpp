@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// An index by hash of things that lie elsewhere: fixed capacity, all memory taken at start, no lock.
+//
+// Buckets of one cache line: seven 32-bit tags, how many had to go past, seven numbers.  One that found its bucket full
+// lies in a following one, and every bucket on its way counts it, so a search ends at the first bucket that nobody had
+// to pass, and erase leaves no tombstone.  With four numbers a bucket on average, one cache line answers nearly all,
+// and without a branch on where in the bucket it lies.
+// Promise: find, insert and erase are O(1) and touch no memory but the buckets and what their caller looks at.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "whiteowl/base/memory.hpp"
+
+namespace whiteowl {
+
+class TagIndex {
+ public:
+  static constexpr std::uint32_t kNone = 0xFFFFFFFF;  // no number
+
+  // Room for `capacity` numbers and more: one in nearly two places is used then.  Throws std::bad_alloc.
+  TagIndex(std::uint32_t capacity, Prefault prefault)
+      : mask_{std::bit_ceil(std::max<std::uint32_t>((capacity + 3) / 4, 2)) - 1},
+        buckets_{std::size_t{mask_} + 1, prefault} {}
+
+  // What find() and insert() will need is asked of the memory.
+  void fetch(std::uint64_t hash) const noexcept { fetch_line(&buckets_[home(hash)]); }
+  // A number that may be the wanted one: the first with its tag.  kNone: surely none in the home bucket.
+  [[nodiscard]] std::uint32_t candidate(std::uint64_t hash) const noexcept {
+    const Bucket& bucket = buckets_[home(hash)];
+    const unsigned hits = bucket.equal(tag_of(hash));
+    return hits == 0 ? kNone : bucket.number[std::countr_zero(hits)];
+  }
+  // The number under this hash of which is(number) says that it is the wanted one, or kNone.
+  template <typename Is>
+  [[nodiscard]] std::uint32_t find(std::uint64_t hash, Is&& is) const noexcept {
+    const std::uint32_t tag = tag_of(hash);
+    for (std::uint32_t at = home(hash);; at = (at + 1) & mask_) {
+      const Bucket& bucket = buckets_[at];
+      for (unsigned hits = bucket.equal(tag); hits != 0; hits &= hits - 1) {
+        const std::uint32_t number = bucket.number[std::countr_zero(hits)];
+        if (is(number)) return number;
+      }
+      if (bucket.passed == 0) return kNone;
+    }
+  }
+  // It is not there, and fewer than `capacity` are.
+  void insert(std::uint64_t hash, std::uint32_t number) noexcept {
+    std::uint32_t at = home(hash);
+    unsigned room = 0;
+    while ((room = buckets_[at].equal(0)) == 0) {
+      ++buckets_[at].passed;
+      at = (at + 1) & mask_;
+    }
+    const auto place = static_cast<unsigned>(std::countr_zero(room));
+    buckets_[at].tag[place] = tag_of(hash);
+    buckets_[at].number[place] = number;
+  }
+  // It is there.
+  template <typename Is>
+  void erase(std::uint64_t hash, Is&& is) noexcept {
+    const std::uint32_t tag = tag_of(hash);
+    for (std::uint32_t at = home(hash);; at = (at + 1) & mask_) {
+      Bucket& bucket = buckets_[at];
+      for (unsigned hits = bucket.equal(tag); hits != 0; hits &= hits - 1) {
+        const auto place = static_cast<unsigned>(std::countr_zero(hits));
+        if (!is(bucket.number[place])) continue;
+        bucket.tag[place] = 0;
+        return;
+      }
+      assert(bucket.passed > 0);
+      --bucket.passed;
+    }
+  }
+  void clear() noexcept { buckets_.clear(); }  // as constructed
+
+  [[nodiscard]] std::size_t octets() const noexcept { return buckets_.octets(); }
+
+ private:
+  struct alignas(kCacheLine) Bucket {
+    std::uint32_t tag[7];  // 0 = free
+    std::uint32_t passed;  // those that belong here or before and lie behind this bucket
+    std::uint32_t number[7];
+    std::uint32_t spare;
+
+    // Bit i: tag[i] == wanted.
+    [[nodiscard]] unsigned equal(std::uint32_t wanted) const noexcept {
+#if defined(__SSE2__)
+      const __m128i want = _mm_set1_epi32(static_cast<int>(wanted));
+      const __m128i left = _mm_cmpeq_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(&tag[0])), want);
+      const __m128i right = _mm_cmpeq_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(&tag[4])), want);
+      const int bits = _mm_movemask_ps(_mm_castsi128_ps(left)) | _mm_movemask_ps(_mm_castsi128_ps(right)) << 4;
+      return static_cast<unsigned>(bits) & 0x7FU;
+#else
+      unsigned bits = 0;
+      for (unsigned i = 0; i < 7; ++i) bits |= static_cast<unsigned>(tag[i] == wanted) << i;
+      return bits;
+#endif
+    }
+  };
+  static_assert(sizeof(Bucket) == kCacheLine);
+
+  // The place takes the low bits of the hash, the tag the high ones: they say different things.
+  [[nodiscard]] std::uint32_t home(std::uint64_t hash) const noexcept {
+    return static_cast<std::uint32_t>(hash) & mask_;
+  }
+  [[nodiscard]] static std::uint32_t tag_of(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 32U) | 1U;
+  }
+
+  std::uint32_t mask_;
+  ZeroedArray<Bucket> buckets_;
+};
+
+}  // namespace whiteowl
