@@ -35,6 +35,8 @@ class SpscQueue {
       producer_head_ = head_.load(std::memory_order_acquire);
       if (tail - producer_head_ > mask_) return false;
     }
+    // Its lines lie in the consumer's cache, and come while the next items are made.
+    if (tail + kFetchedAhead - producer_head_ <= mask_) fetch_to_write<Octets>(tail + kFetchedAhead);
     std::memcpy(static_cast<void*>(&items_[tail & mask_]), &item, Octets);
     tail_.store(tail + 1, std::memory_order_release);
     return true;
@@ -49,6 +51,8 @@ class SpscQueue {
       consumer_tail_ = tail_.load(std::memory_order_acquire);
       if (head == consumer_tail_) return nullptr;
     }
+    // Never one that is not there yet: the producer would lose the lines that it writes to.
+    if (consumer_tail_ - head > kFetchedAhead) fetch_to_read(head + kFetchedAhead);
     return &items_[head & mask_];
   }
   // Consumer only; front() was not null.
@@ -63,6 +67,20 @@ class SpscQueue {
   [[nodiscard]] std::size_t capacity() const noexcept { return mask_ + 1; }
 
  private:
+  static constexpr std::size_t kFetchedAhead = 2;
+
+  template <std::size_t Octets>
+  void fetch_to_write(std::size_t at) const noexcept {
+    const auto* octets = reinterpret_cast<const char*>(&items_[at & mask_]);
+    for (std::size_t i = 0; i < Octets; i += kCacheLine) fetch_line(octets + i);
+  }
+  // The beginning, which every consumer looks at.
+  void fetch_to_read(std::size_t at) const noexcept {
+    const auto* octets = reinterpret_cast<const char*>(&items_[at & mask_]);
+    constexpr std::size_t kBegin = sizeof(T) < 4 * kCacheLine ? sizeof(T) : 4 * kCacheLine;
+    for (std::size_t i = 0; i < kBegin; i += kCacheLine) __builtin_prefetch(octets + i, 0);
+  }
+
   const std::size_t mask_;
   ZeroedArray<T> items_;
   alignas(kCacheLine) std::atomic<std::size_t> tail_{0};
