@@ -295,7 +295,7 @@ struct Meter::Impl {
   void fetch_victims() noexcept {
     if (const auto* later = half_open.later(kFetchedAhead); later != nullptr) fetch_lines(table.flow(*later));
     if (const auto* sooner = half_open.later(kFetchedAhead / 2); sooner != nullptr)
-      table.fetch_place(table.flow(*sooner).key.hash(hash_key));
+      table.prefetch_bucket(table.flow(*sooner).key.hash(hash_key));
   }
   // What costs least goes first: the oldest conversation that never got an answer, else the longest idle one among
   // those that are due next.
@@ -477,12 +477,12 @@ Meter::~Meter() = default;
 void Meter::observe(const FrameBatch& batch) noexcept {
   Impl& self = *impl_;
   self.classifier.classify(batch, self.classified,
-                           [&self](const ClassifiedPacket& item) { self.table.fetch_place(item.hash); });
+                           [&self](const ClassifiedPacket& item) { self.table.prefetch_bucket(item.hash); });
   self.update_all(self.classified);
 }
 
 void Meter::observe(const ClassifiedBatch& batch) noexcept {
-  for (std::size_t i = 0; i < batch.size; ++i) impl_->table.fetch_place(batch.packets[i].hash);
+  for (std::size_t i = 0; i < batch.size; ++i) impl_->table.prefetch_bucket(batch.packets[i].hash);
   impl_->update_all(batch);
 }
 

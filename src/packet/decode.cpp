@@ -216,16 +216,11 @@ struct CommonHeaders {
 static_assert(WireStruct<CommonHeaders<Ipv4Header>> && sizeof(CommonHeaders<Ipv4Header>) == 34);
 static_assert(WireStruct<CommonHeaders<Ipv6Header>> && sizeof(CommonHeaders<Ipv6Header>) == 54);
 
-struct CommonPorts {
-  const PortPair* ports;  // null: the packet is none of the common ones
-  bool is_tcp;
-};
-
-// `cursor` stands behind the IP header and ends where the datagram does.  `inner`: UDP may carry a tunnel.
-CommonPorts find_ports(const Cursor& cursor, std::uint8_t protocol, bool inner) noexcept {
-  const bool is_tcp = protocol == ip_protocol::kTcp;
-  if (!is_tcp && (protocol != ip_protocol::kUdp || inner)) return {nullptr, false};
-  return {cursor.peek<PortPair>(), is_tcp};
+// `cursor` stands behind the IP header and ends where the datagram does.  `inner`: UDP may carry a tunnel.  Null: the
+// packet is none of the common ones.
+const PortPair* common_ports(const Cursor& cursor, std::uint8_t protocol, bool inner) noexcept {
+  const bool common = protocol == ip_protocol::kTcp || (protocol == ip_protocol::kUdp && !inner);
+  return common ? cursor.peek<PortPair>() : nullptr;
 }
 
 // Field by field, in place: a Packet built aside and copied here stalls whoever reads it next.
@@ -238,8 +233,8 @@ void begin_common(Packet& packet, const Frame& frame, const EthernetHeader& ethe
   packet.destination_port = ports.destination;
 }
 
-void end_common(Packet& packet, const Cursor& cursor, std::uint32_t ip_payload_octets, bool is_tcp) noexcept {
-  if (!is_tcp) return;
+void end_common(Packet& packet, const Cursor& cursor, std::uint32_t ip_payload_octets, std::uint8_t protocol) noexcept {
+  if (protocol != ip_protocol::kTcp) return;
   const auto captured_octets = static_cast<std::uint32_t>(cursor.remaining());
   if (const auto* tcp = cursor.peek<TcpHeader>(); tcp != nullptr)
     keep_tcp(*tcp, captured_octets, ip_payload_octets, packet);
@@ -253,16 +248,16 @@ bool read_common_ipv4(const Frame& frame, Cursor cursor, bool inner, Packet& pac
   if (ip.version_and_length != 0x45 || ip.is_fragment() || total_octets < sizeof(Ipv4Header)) return false;
   const std::uint32_t ip_payload_octets = total_octets - static_cast<std::uint32_t>(sizeof(Ipv4Header));
   cursor.limit(ip_payload_octets);
-  const CommonPorts found = find_ports(cursor, ip.protocol, inner);
-  if (found.ports == nullptr) return false;
+  const PortPair* ports = common_ports(cursor, ip.protocol, inner);
+  if (ports == nullptr) return false;
   begin_layer(packet, 4, ip.source, ip.destination);
-  begin_common(packet, frame, headers->ethernet, *found.ports);
+  begin_common(packet, frame, headers->ethernet, *ports);
   packet.ip_octets = total_octets;
   packet.ip_id = ip.identification;
   packet.protocol = ip.protocol;
   packet.traffic_class = ip.type_of_service;
   packet.ttl = ip.time_to_live;
-  end_common(packet, cursor, ip_payload_octets, found.is_tcp);
+  end_common(packet, cursor, ip_payload_octets, ip.protocol);
   return true;
 }
 
@@ -273,15 +268,15 @@ bool read_common_ipv6(const Frame& frame, Cursor cursor, bool inner, Packet& pac
   const std::uint32_t ip_payload_octets = ip.payload_length;
   if (ip.version() != 6 || ip_payload_octets == 0) return false;
   cursor.limit(ip_payload_octets);
-  const CommonPorts found = find_ports(cursor, ip.next_header, inner);
-  if (found.ports == nullptr) return false;
+  const PortPair* ports = common_ports(cursor, ip.next_header, inner);
+  if (ports == nullptr) return false;
   begin_layer(packet, 6, ip.source, ip.destination);
-  begin_common(packet, frame, headers->ethernet, *found.ports);
+  begin_common(packet, frame, headers->ethernet, *ports);
   packet.ip_octets = static_cast<std::uint32_t>(sizeof(Ipv6Header)) + ip_payload_octets;
   packet.protocol = ip.next_header;
   packet.traffic_class = ip.traffic_class();
   packet.ttl = ip.hop_limit;
-  end_common(packet, cursor, ip_payload_octets, found.is_tcp);
+  end_common(packet, cursor, ip_payload_octets, ip.next_header);
   return true;
 }
 

@@ -35,12 +35,7 @@ std::uint64_t mix(std::uint64_t value) noexcept {
 // Which end of the tuple sent the packet, by the tuple alone: a conversation made anew may number its directions
 // otherwise.
 bool from_lower_end(const Packet& packet) noexcept {
-  if (packet.ip_version == 4) {
-    const std::uint32_t source = reinterpret_cast<const be32*>(packet.source_address)->value();
-    const std::uint32_t destination = reinterpret_cast<const be32*>(packet.destination_address)->value();
-    return source != destination ? source < destination : packet.source_port < packet.destination_port;
-  }
-  const int order = std::memcmp(packet.source_address, packet.destination_address, 16);
+  const int order = std::memcmp(packet.source_address, packet.destination_address, packet.ip_version == 6 ? 16 : 4);
   return order != 0 ? order < 0 : packet.source_port < packet.destination_port;
 }
 

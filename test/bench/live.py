@@ -262,7 +262,7 @@ def argus(bench):
 
 
 PEERS = {"softflowd": softflowd, "nfpcapd": nfpcapd, "argus": argus}
-COUNTERS = {"softflowd": ["softflowctl"], "nfpcapd": ["nfdump"], "argus": ["racount"]}  # what says how much they saw
+COUNTERS = {"softflowd": "softflowctl", "nfpcapd": "nfdump", "argus": "racount"}  # what says how much they saw
 
 
 def peer_run(bench, make, rate):
@@ -288,7 +288,7 @@ def packet_socket_there():
 
 def peers_section(bench):
     rows = []
-    names = [name for name in PEERS if all(shutil.which(tool) for tool in (name, *COUNTERS.get(name, ())))]
+    names = [name for name in PEERS if shutil.which(name) and shutil.which(COUNTERS[name])]
     for rate in bench.rates():
         contenders = {"chompy-probe": lambda: bench.probe(1, rate)}
         for name in names:

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -19,19 +18,11 @@ inline void fetch_line(const void* at) noexcept {
   __asm__ volatile("" : : "r"(at));
 }
 
-// All lines of it.
+// All lines of it, or those of its first `octets`.
 template <typename T>
-void fetch_lines(const T& object) noexcept {
-  const auto* octets = reinterpret_cast<const char*>(&object);
-  for (std::size_t at = 0; at < sizeof(T); at += kCacheLine) fetch_line(octets + at);
-}
-
-// One of two by mask, where the choice is a coin toss that no branch predictor wins.
-template <typename T>
-[[nodiscard]] T* chosen(bool first, T* one, T* other) noexcept {
-  const auto mask = std::uintptr_t{0} - std::uintptr_t{first};
-  const auto a = reinterpret_cast<std::uintptr_t>(one), b = reinterpret_cast<std::uintptr_t>(other);
-  return reinterpret_cast<T*>(b ^ ((a ^ b) & mask));
+void fetch_lines(const T& object, std::size_t octets = sizeof(T)) noexcept {
+  const auto* begin = reinterpret_cast<const char*>(&object);
+  for (std::size_t at = 0; at < octets; at += kCacheLine) fetch_line(begin + at);
 }
 
 // Whether the pages are touched at once: a live capture must not meet a page fault in a burst; a short file need not

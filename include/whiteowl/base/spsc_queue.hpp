@@ -4,6 +4,7 @@
 // that is neither full nor empty costs no cache line transfer per item beyond the item itself.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -36,7 +37,7 @@ class SpscQueue {
       if (tail - producer_head_ > mask_) return false;
     }
     // Its lines lie in the consumer's cache, and come while the next items are made.
-    if (tail + kFetchedAhead - producer_head_ <= mask_) fetch_to_write<Octets>(tail + kFetchedAhead);
+    if (tail + kFetchedAhead - producer_head_ <= mask_) fetch_lines(items_[(tail + kFetchedAhead) & mask_], Octets);
     std::memcpy(static_cast<void*>(&items_[tail & mask_]), &item, Octets);
     tail_.store(tail + 1, std::memory_order_release);
     return true;
@@ -52,7 +53,7 @@ class SpscQueue {
       if (head == consumer_tail_) return nullptr;
     }
     // Never one that is not there yet: the producer would lose the lines that it writes to.
-    if (consumer_tail_ - head > kFetchedAhead) fetch_to_read(head + kFetchedAhead);
+    if (consumer_tail_ - head > kFetchedAhead) fetch_lines(items_[(head + kFetchedAhead) & mask_], kBegin);
     return &items_[head & mask_];
   }
   // Consumer only; front() was not null.
@@ -68,18 +69,7 @@ class SpscQueue {
 
  private:
   static constexpr std::size_t kFetchedAhead = 2;
-
-  template <std::size_t Octets>
-  void fetch_to_write(std::size_t at) const noexcept {
-    const auto* octets = reinterpret_cast<const char*>(&items_[at & mask_]);
-    for (std::size_t i = 0; i < Octets; i += kCacheLine) fetch_line(octets + i);
-  }
-  // The beginning, which every consumer looks at.
-  void fetch_to_read(std::size_t at) const noexcept {
-    const auto* octets = reinterpret_cast<const char*>(&items_[at & mask_]);
-    constexpr std::size_t kBegin = sizeof(T) < 4 * kCacheLine ? sizeof(T) : 4 * kCacheLine;
-    for (std::size_t i = 0; i < kBegin; i += kCacheLine) __builtin_prefetch(octets + i, 0);
-  }
+  static constexpr std::size_t kBegin = std::min(sizeof(T), 4 * kCacheLine);  // what every consumer looks at
 
   const std::size_t mask_;
   ZeroedArray<T> items_;

@@ -26,7 +26,7 @@ class TagIndex {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;  // no number
 
-  // Room for `capacity` numbers and more: one in nearly two places is used then.  Throws std::bad_alloc.
+  // Room for `capacity` numbers, which take four of seven places at most.  Throws std::bad_alloc.
   TagIndex(std::uint32_t capacity, Prefault prefault)
       : mask_{std::bit_ceil(std::max<std::uint32_t>((capacity + 3) / 4, 2)) - 1},
         buckets_{std::size_t{mask_} + 1, prefault} {}
