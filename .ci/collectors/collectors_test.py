@@ -34,6 +34,15 @@ KEY_NAMES = {"protocolIdentifier"}
 KEY_NAMES |= {e + n for e in ("source", "destination") for n in ("IPv4Address", "IPv6Address", "TransportPort")}
 
 
+def json_lines(path):
+    """The whole lines of a file that a collector still writes: what comes while it is read waits for the next time."""
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        whole, _, _ = file.read().rpartition("\n")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
 def milliseconds(text):
     """Milliseconds since 1970 of `Nov 14, 2023 22:13:20.004000000 UTC`, `2023-11-14 22:13:20.004` and the like."""
     text = text.replace("T", " ").removesuffix(" UTC").removesuffix(" U C")
@@ -457,16 +466,11 @@ class Collectors(probe.Case):
         self.export(*more)
         flows = self.path("flows.json")
 
-        def rows():
-            if not os.path.exists(flows):
-                return []
-            with open(flows, encoding="ascii") as file:
-                return [json.loads(line) for line in file if line.endswith("\n")]
-
-        probe.wait_for("nfacctd has written", lambda: len(rows()) >= len(self.traffic.flows), 40)
+        written = len(self.traffic.flows)
+        probe.wait_for("nfacctd has written", lambda: len(json_lines(flows)) >= written, 40)
         self.stop(nfacctd, signal.SIGINT)
         numbers, got = {"tcp": 6, "udp": 17, "icmp": 1, "ipv6-icmp": 58}, {}
-        for row in rows():
+        for row in json_lines(flows):
             protocol = numbers.get(row["ip_proto"]) or int(row["ip_proto"])
             got[row["ip_src"], row["ip_dst"], row["port_src"], row["port_dst"], protocol] = row
         return got
@@ -616,16 +620,11 @@ class Collectors(probe.Case):
         )
         self.export(*more)
 
-        def rows():
-            if not os.path.exists(out):
-                return []
-            with open(out, encoding="utf-8") as file:
-                return [json.loads(line) for line in file if line.endswith("\n")]
-
-        probe.wait_for("goflow2 has written", lambda: len(rows()) >= len(self.traffic.flows), 20)
+        written = len(self.traffic.flows)
+        probe.wait_for("goflow2 has written", lambda: len(json_lines(out)) >= written, 20)
         self.stop(goflow2)
         self.assertNotRegex(self.log(), r'(?i)level=error|template error|"level":"error"')
-        return rows()
+        return json_lines(out)
 
     def test_goflow2_extended(self):
         records = self.extended()
