@@ -507,6 +507,17 @@ TEST_CASE("a body stands beside its header, and a test beside both") {
   }
 }
 
+TEST_CASE("what lies in a folder with a module.cmake is built by it") {
+  for (const auto& file : files()) {
+    const fs::path path{file};
+    const auto list = path.parent_path() / "module.cmake";
+    if (path.extension() != ".cpp" || !fs::exists(root() / list)) continue;
+    const std::regex name{R"(\b)" + std::regex_replace(path.filename().string(), std::regex{R"(\.)"}, R"(\.)") +
+                          R"(\b)"};
+    CHECK_MESSAGE(std::regex_search(read(list.string()), name), file << ": no target has it, so it is never compiled");
+  }
+}
+
 TEST_CASE("what is said to be tested elsewhere exists, and so does elsewhere") {
   for (const auto& [file, where] : kTestedElsewhere) {
     CHECK_MESSAGE(fs::exists(root() / file), file);

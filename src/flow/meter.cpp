@@ -256,7 +256,7 @@ struct Meter::Impl {
       const std::uint32_t index = item->index;
       if (const auto* later = closed.later(kFetchedAhead); later != nullptr) {
         table.fetch_all(later->index);
-        if (tcp_settings.track) tcp.fetch_place(later->index + 1);
+        if (tcp_settings.track) tcp.fetch_all(later->index + 1);
       }
       closed.pop();
       Flow& flow = table.flow(index);
@@ -447,15 +447,19 @@ struct Meter::Impl {
     if (with_tcp) tcp.fetch(item.packet, item.hash);
     if (candidate.index == FlowTable::kNone) return candidate;
     table.fetch(candidate.index, candidate.near, item.direction, with_tcp);
-    if (with_tcp) tcp.fetch_place(candidate.index + 1);
+    if (with_tcp) tcp.fetch_place(candidate.index + 1, item.direction, item.packet.payload_octets > 0);
     return candidate;
   }
   void update_all(const ClassifiedBatch& batch) noexcept {
     std::size_t fetched = 0;
     std::uint64_t octets = 0;
+    for (; fetched < std::min(batch.size, kFetchedAhead); ++fetched)
+      candidates[fetched] = fetch(batch.packets[fetched]);
     for (std::size_t i = 0; i < batch.size; ++i) {
-      for (; fetched < std::min(batch.size, i + kFetchedAhead); ++fetched)
+      if (fetched < batch.size) {
         candidates[fetched] = fetch(batch.packets[fetched]);
+        ++fetched;
+      }
       update(batch.packets[i], candidates[i].index);
       octets += batch.packets[i].packet.ip_octets;
     }

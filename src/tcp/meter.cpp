@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "whiteowl/tcp/common_segment.hpp"
 #include "whiteowl/tcp/duplicate.hpp"
 #include "whiteowl/tcp/extended.hpp"
 #include "whiteowl/tcp/handshake.hpp"
@@ -181,6 +182,15 @@ void TcpMeter::fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const n
 
 TcpVerdict TcpMeter::observe(TcpConversation& conversation, unsigned direction, const Packet& packet,
                              std::uint64_t tuple_hash) noexcept {
+  Impl& impl = *impl_;
+  if (!has_cold_ && Impl::is_spread(conversation) &&
+      observe_common(impl.rules, conversation, impl.spread[conversation.place - 1U], direction, packet)) [[likely]]
+    return TcpVerdict::counted;
+  return observe_any(conversation, direction, packet, tuple_hash);
+}
+
+TcpVerdict TcpMeter::observe_any(TcpConversation& conversation, unsigned direction, const Packet& packet,
+                                 std::uint64_t tuple_hash) noexcept {
   Impl& impl = *impl_;
   TcpDirections& directions = impl.directions_of(conversation);
   TcpDirection& sender = directions.of[direction];

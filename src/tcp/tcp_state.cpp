@@ -46,7 +46,7 @@ bool observe_new_ack(const Exchange& exchange, std::int32_t echo_us) noexcept {
   TcpDirection& peer = exchange.peer();
   const SeqNum ack = exchange.segment.ack;
   if (!advance_to_ack(exchange)) return false;
-  sample_ack(exchange, echo_us);
+  sample_ack(exchange.rules, exchange.conversation, peer, exchange.segment, echo_us);
   time_third_packet(exchange);
   peer.una = ack;
   lift_served_hold(peer);
@@ -67,7 +67,8 @@ AckKind acknowledge(const Exchange& exchange) noexcept {
     peer.flags |= kUnaKnown;
   }
   const std::int32_t progress = segment.ack - peer.una;
-  const std::int32_t echo_us = segment.has_timestamps ? take_echo(exchange, progress > 0) : kNoEcho;
+  const bool held = peer.has(kHeld) && peer.una.before(peer.recover);
+  const std::int32_t echo_us = segment.has_timestamps ? take_echo(peer, segment, progress > 0 && !held) : kNoEcho;
   AckKind kind = AckKind::old;
   if (progress > 0) {
     if (!observe_new_ack(exchange, echo_us)) return AckKind::unbelievable;

@@ -7,7 +7,7 @@ namespace whiteowl {
 using namespace direction_flag;
 
 namespace {
-constexpr std::int64_t kSmallestLimit = 1 << 20, kSlack = 65'536, kFarBehind = 1 << 30;
+constexpr std::int64_t kSlack = 65'536, kSmallestLimit = kAlwaysAcceptable - kSlack, kFarBehind = 1 << 30;
 constexpr unsigned kLargestShift = 14;  // RFC 7323 2.3
 }  // namespace
 
@@ -24,7 +24,7 @@ bool acceptable(const Exchange& exchange) noexcept {
   if (!sender.has(kUnaKnown) || !peer.has(kWindowKnown)) return true;
   const std::int64_t ahead = exchange.segment.seq - sender.una;
   if (exchange.segment.end - sender.una < -kFarBehind) return false;
-  if (ahead <= kSmallestLimit + kSlack) return true;  // whatever the window
+  if (ahead <= kAlwaysAcceptable) return true;
   return ahead <= std::max(2 * std::int64_t{offered_window(peer, sender)}, kSmallestLimit) + kSlack;
 }
 

@@ -9,6 +9,7 @@
 #include "tcp/harness.hpp"
 
 using namespace whiteowl;
+using namespace whiteowl::test;
 
 namespace {
 

@@ -12,6 +12,8 @@
 #include <span>
 #include <type_traits>
 
+#include "whiteowl/base/branchless.hpp"
+
 namespace whiteowl {
 
 // Network order to host order and back: the same swap.
@@ -68,8 +70,10 @@ class Cursor {
     return true;
   }
   // Forgets what lies beyond the next `octets`; more than is left changes nothing.
+  // Without a branch: data are cut by the snap length, acknowledgments padded by the link.
   void limit(std::size_t octets) noexcept {
-    if (octets < remaining()) end_ = next_ + octets;
+    const std::size_t left = remaining();
+    end_ = next_ + (octets ^ ((octets ^ left) & static_cast<std::size_t>(mask_of(left < octets))));
   }
   [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - next_); }
   [[nodiscard]] const std::uint8_t* position() const noexcept { return next_; }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "whiteowl/base/branchless.hpp"
 #include "whiteowl/base/hash.hpp"
 #include "whiteowl/packet/packet.hpp"
 
@@ -64,8 +65,7 @@ struct FlowEnd {
   const bool greater = source.address[0] != destination.address[0]   ? source.address[0] > destination.address[0]
                        : source.address[1] != destination.address[1] ? source.address[1] > destination.address[1]
                                                                      : source.port > destination.port;
-  // Swapped by mask: which end is the smaller one is a coin toss that no branch predictor wins.
-  const std::uint64_t mask = std::uint64_t{0} - static_cast<std::uint64_t>(greater && ordered);
+  const std::uint64_t mask = mask_of(greater && ordered);
   const std::uint64_t x0 = (source.address[0] ^ destination.address[0]) & mask;
   const std::uint64_t x1 = (source.address[1] ^ destination.address[1]) & mask;
   const std::uint64_t xp = (source.port ^ destination.port) & mask;

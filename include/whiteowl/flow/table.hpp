@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "whiteowl/base/address.hpp"
+#include "whiteowl/base/branchless.hpp"
 #include "whiteowl/base/memory.hpp"
 #include "whiteowl/base/tag_index.hpp"
 #include "whiteowl/base/time.hpp"
@@ -188,14 +189,6 @@ class FlowTable {
   }
 
  private:
-  // By mask: which end a packet comes from is a coin toss that no branch predictor wins.
-  template <typename T>
-  [[nodiscard]] static T* chosen(bool first, T* one, T* other) noexcept {
-    const auto mask = std::uintptr_t{0} - std::uintptr_t{first};
-    const auto a = reinterpret_cast<std::uintptr_t>(one), b = reinterpret_cast<std::uintptr_t>(other);
-    return reinterpret_cast<T*>(b ^ ((a ^ b) & mask));
-  }
-
   void release(std::uint32_t index) noexcept {
     Flow& flow = entries_[index];
     flow.in_use = 0;

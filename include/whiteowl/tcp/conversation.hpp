@@ -3,7 +3,8 @@
 // What is remembered of a TCP conversation: 48 octets for both directions, and two cache lines for each, which are
 // taken when there is more to remember than one SYN: what a flood leaves behind are conversations of a single SYN.
 // All octets zero is a conversation of which nothing was seen yet.
-// The second line of a direction holds what waits for an answer and is touched only when something is added or matched.
+// The second line of a direction holds the data that waits for an ACK: touched when its sender adds to it and when the
+// other side acknowledges, so that of both directions' second lines a packet mostly needs but one.
 #pragma once
 
 #include <cstddef>
@@ -65,30 +66,31 @@ struct TcpDirection {
 
   SeqNum snd_max;                    // highest sequence end seen
   SeqNum una;                        // highest acceptable ACK
-  SeqNum recover;                    // meaningful if kHeld
   std::uint32_t ts_max;              // largest TSval seen
   UsStamp sent_at;                   // last new or repeated segment
   UsStamp last_at;                   // last packet of any kind
-  SeqNum fin_end;                    // behind the FIN
   std::uint32_t flags;               // direction_flag
   std::uint16_t window;              // as in the last header
   std::uint8_t window_shift_plus_1;  // 0 = not offered
   std::uint8_t duplicate_acks;       // in a row, for this direction's data; saturates
-  std::uint8_t outstanding_count;
+  std::uint8_t outstanding_count : 4;
+  std::uint8_t outstanding_first : 4;  // where the oldest lies
   std::uint8_t timestamp_count;
   std::uint8_t pure_timestamps;               // bit i: timestamps[i] came with a pure ACK
   std::uint8_t strikes;                       // segments outside the window in a row
   std::uint16_t window_min_inverted;          // interval; 0xFFFF - smallest, so that zero means "none"
   std::uint16_t window_max;                   // interval
   std::uint32_t fingerprints[kFingerprints];  // of the last packets, newest first; 0 = none
-  std::uint32_t retransmit_count;             // interval; segments
-  std::uint32_t rtt_min_us;                   // interval; meaningful if rtt_count > 0
+  Stamped timestamps[kTimestamps];            // oldest first
   // second cache line
-  Outstanding outstanding[kOutstanding];  // oldest first
-  Stamped timestamps[kTimestamps];        // oldest first
+  Outstanding outstanding[kOutstanding];  // a ring
   std::uint64_t rtt_sum_us;               // interval
   std::uint32_t rtt_count;                // interval
   std::uint32_t rtt_max_us;               // interval
+  std::uint32_t rtt_min_us;               // interval; meaningful if rtt_count > 0
+  std::uint32_t retransmit_count;         // interval; segments
+  SeqNum recover;                         // meaningful if kHeld
+  SeqNum fin_end;                         // behind the FIN
 
   [[nodiscard]] bool has(std::uint32_t bits) const noexcept { return (flags & bits) == bits; }
 };

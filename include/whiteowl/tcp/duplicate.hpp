@@ -11,6 +11,18 @@
 
 namespace whiteowl {
 
+[[nodiscard]] inline bool knows_fingerprint(const TcpDirection& sender, std::uint32_t print) noexcept {
+  const auto& known = sender.fingerprints;
+  return (static_cast<unsigned>(print == known[0]) | static_cast<unsigned>(print == known[1]) |
+          static_cast<unsigned>(print == known[2])) != 0;
+}
+inline void remember_fingerprint(TcpDirection& sender, std::uint32_t print) noexcept {
+  auto& known = sender.fingerprints;
+  known[2] = known[1];
+  known[1] = known[0];
+  known[0] = print;
+}
+
 // Whether the packet is a copy.  Remembers it otherwise; marks the conversation as captured twice if so.
 [[nodiscard]] bool is_captured_copy(const Exchange& exchange, const Packet& packet) noexcept;
 

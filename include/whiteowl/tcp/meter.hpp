@@ -62,8 +62,18 @@ class TcpMeter {
   void take(TcpConversation& conversation, unsigned direction, Timestamp cut, TcpFields& fields,
             TcpExtendedFields& extended) noexcept;
 
-  // A packet of the conversation with this place comes soon.
-  void fetch_place(std::uint32_t place) const noexcept {
+  // A packet of the conversation with this place comes soon, `data`: with payload.
+  void fetch_place(std::uint32_t place, unsigned direction, bool data) const noexcept {
+    if (place - 1U >= places_) return;
+    const TcpDirections& directions = spread_[place - 1U];
+    fetch_line(&directions.of[0]);
+    fetch_line(&directions.of[1]);
+    // Data waits for its ACK, an ACK finds the data of the other side.
+    fetch_line(&directions.of[direction ^ static_cast<unsigned>(!data)].outstanding);
+    if (has_cold_) fetch_cold(place);
+  }
+  // What take() will need of both directions.
+  void fetch_all(std::uint32_t place) const noexcept {
     if (place - 1U >= places_) return;
     fetch_lines(spread_[place - 1U]);
     if (has_cold_) fetch_cold(place);
@@ -76,6 +86,9 @@ class TcpMeter {
   [[nodiscard]] std::size_t memory_octets() const noexcept;  // reserved beside the conversations
 
  private:
+  // Its own function, so that observe() has no more to keep on the stack than the common segment needs.
+  [[nodiscard, gnu::noinline]] TcpVerdict observe_any(TcpConversation& conversation, unsigned direction,
+                                                      const Packet& packet, std::uint64_t tuple_hash) noexcept;
   void fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const noexcept;
   void fetch_cold(std::uint32_t place) const noexcept;
 

@@ -9,15 +9,24 @@
 // Time stamps (RFC 7323 4) fill in where ACK numbers do not hit; they may be up to one tick too large, never too small.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "whiteowl/tcp/segment.hpp"
+#include "whiteowl/tcp/waiting.hpp"
 
 namespace whiteowl {
 
 // A sample towards the destination of `direction`.  Negative ones (the clock went back) are dropped; 0 counts as 1,
 // because 0 stands for "none".
-void add_rtt_sample(TcpDirection& direction, std::int64_t us) noexcept;
+inline void add_rtt_sample(TcpDirection& direction, std::int64_t us) noexcept {
+  if (us < 0) return;
+  const auto sample = static_cast<std::uint32_t>(std::max<std::int64_t>(us, 1));
+  direction.rtt_min_us = direction.rtt_count == 0 ? sample : std::min(direction.rtt_min_us, sample);
+  direction.rtt_max_us = std::max(direction.rtt_max_us, sample);
+  direction.rtt_sum_us += sample;
+  ++direction.rtt_count;
+}
 
 // No samples from now on until everything up to `point` is acknowledged.
 void hold_rtt(TcpDirection& direction, SeqNum point) noexcept;
@@ -29,20 +38,21 @@ inline void lift_served_hold(TcpDirection& direction) noexcept {
     direction.flags &= ~direction_flag::kHeld;
 }
 
-void remember_segment(TcpDirection& sender, SeqNum end, UsStamp now) noexcept;
-// Forgets every segment that ends above `seq`.
-void forget_segments_above(TcpDirection& sender, SeqNum seq) noexcept;
-inline void forget_segments(TcpDirection& sender) noexcept { sender.outstanding_count = 0; }
-
-// The first packet of its direction with this TSval; `pure`: it consumes no sequence space.
-void remember_timestamp(TcpDirection& sender, const Segment& segment, bool pure) noexcept;
-inline void forget_timestamps(TcpDirection& sender) noexcept { sender.timestamp_count = 0; }
-
-// No round-trip time: negative.
-inline constexpr std::int32_t kNoEcho = -1;
-// Consumes what the segment echoes; the time since the echoed data segment if that may be a sample.
-[[nodiscard]] std::int32_t take_echo(const Exchange& exchange, bool acknowledges_new_data) noexcept;
 // The peer's data is acknowledged up to the segment's ACK number: at most one sample, from the ACK or else the echo.
-void sample_ack(const Exchange& exchange, std::int32_t echo_us) noexcept;
+inline void sample_ack(const TcpRules& rules, TcpConversation& conversation, TcpDirection& peer, const Segment& segment,
+                       std::int32_t echo_us) noexcept {
+  bool hit = false;
+  if (const unsigned done = acknowledged_segments(peer, segment.ack); done > 0) {
+    const auto newest = peer.outstanding[place_in_ring(peer, done - 1U)];
+    const std::int32_t us = segment.now - newest.at;
+    hit = newest.end == segment.ack && us <= kStaleUs;
+    forget_oldest_segments(peer, done);
+    if (hit) add_rtt_sample(peer, us);
+  }
+  if (!hit && echo_us != kNoEcho && rules.timestamp_rtt) {
+    conversation.flags |= conversation_flag::kTimestampSample;
+    add_rtt_sample(peer, echo_us);
+  }
+}
 
 }  // namespace whiteowl

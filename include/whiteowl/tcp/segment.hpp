@@ -27,19 +27,70 @@ struct Segment {
   [[nodiscard]] bool has(std::uint16_t bits) const noexcept { return (flags & bits) == bits; }
 };
 
+// All but options and what follows from them.
+[[nodiscard]] inline Segment read_fixed_header(const Packet& packet) noexcept {
+  const TcpHeader& header = *packet.tcp;
+  Segment segment{};
+  segment.time_us = floor_microseconds(packet.frame->time);
+  segment.now = UsStamp{segment.time_us};
+  segment.seq = SeqNum{header.sequence_number.value()};
+  segment.ack = SeqNum{header.acknowledgment_number.value()};
+  segment.flags = header.flags();
+  segment.window = header.window.value();
+  segment.payload = packet.payload_octets;
+  segment.length = segment.payload + (segment.has(tcp_flag::kSyn) ? 1U : 0U) + (segment.has(tcp_flag::kFin) ? 1U : 0U);
+  segment.end = segment.seq + segment.length;
+  return segment;
+}
+
+// No options, or NOP NOP Timestamps(10): the layout that RFC 7323 appendix A recommends and nearly every segment with
+// options has.  False: they must be looked through.
+[[nodiscard]] inline bool read_usual_options(const Packet& packet, Segment& segment) noexcept {
+  constexpr std::uint32_t kOnlyTimestamps = 0x0101080A;
+  constexpr std::uint32_t kPlainHeader = sizeof(TcpHeader), kTimestampHeader = kPlainHeader + 12;
+  if (packet.tcp_header_captured <= kPlainHeader) return true;
+  if (packet.tcp_header_captured != kTimestampHeader) return false;
+  const auto* options = reinterpret_cast<const be32*>(reinterpret_cast<const std::uint8_t*>(packet.tcp) + kPlainHeader);
+  if (options[0].value() != kOnlyTimestamps) return false;
+  segment.has_timestamps = true;
+  segment.ts_value = options[1].value();
+  segment.ts_echo = options[2].value();
+  return true;
+}
+
+[[nodiscard]] inline bool ts_is_new(const Segment& segment, const TcpDirection& sender) noexcept {
+  return segment.has_timestamps &&
+         (!sender.has(direction_flag::kTimestamps) || SeqNum{segment.ts_value}.after(SeqNum{sender.ts_max}));
+}
+
 // `room` holds the options where the segment has others than time stamps: it must outlive the segment.
 [[nodiscard]] Segment read_segment(const Packet& packet, const TcpDirection& sender, TcpOptions& room) noexcept;
 
 // A segment on its way from `sender()` to `peer()`.
-struct Exchange {
+class Exchange {
+ public:
+  Exchange(const TcpRules& the_rules, TcpConversation& its_conversation, TcpDirections& its_directions,
+           unsigned its_direction, const Segment& its_segment) noexcept
+      : rules{the_rules},
+        conversation{its_conversation},
+        directions{its_directions},
+        direction{its_direction},
+        segment{its_segment},
+        sender_{its_directions.of[its_direction]},
+        peer_{its_directions.of[its_direction ^ 1U]} {}
+
   const TcpRules& rules;
   TcpConversation& conversation;
   TcpDirections& directions;
   unsigned direction;
   const Segment& segment;
 
-  [[nodiscard]] TcpDirection& sender() const noexcept { return directions.of[direction]; }
-  [[nodiscard]] TcpDirection& peer() const noexcept { return directions.of[direction ^ 1U]; }
+  [[nodiscard]] TcpDirection& sender() const noexcept { return sender_; }
+  [[nodiscard]] TcpDirection& peer() const noexcept { return peer_; }
+
+ private:
+  TcpDirection& sender_;
+  TcpDirection& peer_;
 };
 
 // What a segment that consumes sequence space turned out to be.

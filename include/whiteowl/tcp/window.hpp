@@ -30,6 +30,9 @@ inline void set_window(TcpDirection& sender, std::uint16_t window) noexcept {
 // shift if one of the SYNs was not seen.
 [[nodiscard]] std::uint32_t offered_window(const TcpDirection& receiver, const TcpDirection& sender) noexcept;
 
+// Octets ahead of the last acknowledged one that are never too many, whatever the window.
+inline constexpr std::uint32_t kAlwaysAcceptable = (1U << 20U) + 65'536;
+
 // Whether the segment can be part of the conversation (RFC 9293 3.4), generously: within twice the offered window or
 // 1 MiB, and 64 KiB more, ahead of the last acknowledged octet, and not more than 2^30 behind it.
 // True while no ACK or no window of the peer is known.

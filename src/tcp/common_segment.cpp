@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "whiteowl/tcp/common_segment.hpp"
+
+#include "whiteowl/tcp/duplicate.hpp"
+#include "whiteowl/tcp/fingerprint.hpp"
+#include "whiteowl/tcp/loss.hpp"
+#include "whiteowl/tcp/rtt.hpp"
+#include "whiteowl/tcp/segment.hpp"
+#include "whiteowl/tcp/window.hpp"
+
+namespace whiteowl {
+
+using namespace direction_flag;
+
+namespace {
+
+// Both directions: acknowledged before, no hold of samples, no probe, no fragment, no FIN.
+constexpr std::uint32_t kSettled = kSeen | kUnaKnown | kWindowKnown;
+constexpr std::uint32_t kAsked = kSettled | kHeld | kProbePending | kResync | kFinSeen;
+
+constexpr std::uint16_t kFlagsAsked = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst | tcp_flag::kAck;
+
+// For questions that are all asked at once: one branch, nearly always taken the same way.
+template <typename... Bools>
+bool all(Bools... answers) noexcept {
+  return (static_cast<unsigned>(answers) & ...) != 0;
+}
+
+bool is_settled(const TcpConversation& conversation, const TcpDirection& sender, const TcpDirection& peer) noexcept {
+  return all(((sender.flags & kAsked) | (peer.flags & kAsked)) == kSettled,
+             (sender.flags & peer.flags & kSettled) == kSettled, conversation.state == TcpState::established);
+}
+
+template <bool kData>
+void take(const TcpRules& rules, TcpConversation& conversation, TcpDirection& sender, TcpDirection& peer,
+          const Segment& segment) noexcept {
+  if constexpr (kData) {
+    sender.strikes = 0;
+    sender.snd_max = segment.end;
+    note_sent(sender, segment.now);
+    remember_segment(sender, segment.end, segment.now);
+    remember_timestamp(sender, segment, false);
+  }
+  const bool progress = !kData || !(segment.ack == peer.una);
+  if (segment.has_timestamps) {
+    sender.ts_max = segment.ts_is_new ? segment.ts_value : sender.ts_max;
+    sender.flags |= kTimestamps;
+  }
+  const std::int32_t echo_us = segment.has_timestamps ? take_echo(peer, segment, progress) : kNoEcho;
+  if (progress) {
+    sample_ack(rules, conversation, peer, segment, echo_us);
+    peer.una = segment.ack;
+    peer.duplicate_acks = 0;
+  }
+  if constexpr (!kData) remember_timestamp(sender, segment, true);
+}
+
+}  // namespace
+
+bool observe_common(const TcpRules& rules, TcpConversation& conversation, TcpDirections& directions, unsigned direction,
+                    const Packet& packet) noexcept {
+  TcpDirection& sender = directions.of[direction];
+  TcpDirection& peer = directions.of[direction ^ 1U];
+  if (!is_settled(conversation, sender, peer)) return false;
+  Segment segment = read_fixed_header(packet);
+  if (!read_usual_options(packet, segment)) return false;
+  segment.ts_is_new = ts_is_new(segment, sender);
+  const std::int64_t silent_us = segment.time_us - conversation.last_us;
+  const bool data = segment.payload > 0;
+  const std::uint32_t print = rules.dedup ? fingerprint(packet) : 0;
+  // The window of acceptable() and the keep-alives and probes of place_segment() are those of segments that begin
+  // elsewhere, of more than a window's octets, or of one.
+  const bool common = all((segment.flags & kFlagsAsked) == tcp_flag::kAck,               //
+                          silent_us<kLongSilenceUs, silent_us> - kLongSilenceUs,         //
+                          !data || segment.seq == sender.snd_max, segment.payload != 1,  //
+                          static_cast<std::uint32_t>(sender.snd_max - sender.una) <= kAlwaysAcceptable,
+                          segment.ack - peer.una >= (data ? 0 : 1), !segment.ack.after(peer.snd_max));
+  if (!common || (rules.dedup && knows_fingerprint(sender, print))) return false;
+  conversation.last_us = segment.time_us;
+  if (rules.dedup) remember_fingerprint(sender, print);
+  sender.last_at = segment.now;
+  note_raw_window(sender, segment.window);
+  sender.window = segment.window;
+  if (data)
+    take<true>(rules, conversation, sender, peer, segment);
+  else
+    take<false>(rules, conversation, sender, peer, segment);
+  return true;
+}
+
+}  // namespace whiteowl
