@@ -2,6 +2,8 @@
 
 #include "whiteowl/tcp/common_segment.hpp"
 
+#include <cstdlib>
+
 #include "whiteowl/tcp/duplicate.hpp"
 #include "whiteowl/tcp/fingerprint.hpp"
 #include "whiteowl/tcp/loss.hpp"
@@ -66,17 +68,19 @@ bool observe_common(const TcpRules& rules, TcpConversation& conversation, TcpDir
   Segment segment = read_fixed_header(packet);
   if (!read_usual_options(packet, segment)) return false;
   segment.ts_is_new = ts_is_new(segment, sender);
-  const std::int64_t silent_us = segment.time_us - conversation.last_us;
   const bool data = segment.payload > 0;
   const std::uint32_t print = rules.dedup ? fingerprint(packet) : 0;
-  // The window of acceptable() and the keep-alives and probes of place_segment() are those of segments that begin
-  // elsewhere, of more than a window's octets, or of one.
-  const bool common = all((segment.flags & kFlagsAsked) == tcp_flag::kAck,               //
-                          silent_us<kLongSilenceUs, silent_us> - kLongSilenceUs,         //
-                          !data || segment.seq == sender.snd_max, segment.payload != 1,  //
-                          static_cast<std::uint32_t>(sender.snd_max - sender.una) <= kAlwaysAcceptable,
-                          segment.ack - peer.una >= (data ? 0 : 1), !segment.ack.after(peer.snd_max));
-  if (!common || (rules.dedup && knows_fingerprint(sender, print))) return false;
+
+  const bool open = (segment.flags & kFlagsAsked) == tcp_flag::kAck;
+  const bool awake = std::abs(segment.time_us - conversation.last_us) < kLongSilenceUs;
+  // So it is inside every window; what place_segment() takes for a probe or a keep-alive has one octet.
+  const auto in_flight = static_cast<std::uint32_t>(sender.snd_max - sender.una);
+  const bool in_order = all((segment.seq == sender.snd_max) | !data, in_flight <= kAlwaysAcceptable);
+  const bool says_something = segment.ack - peer.una >= (data ? 0 : 1);
+  const bool believable = !segment.ack.after(peer.snd_max);
+  if (!all(open, awake, in_order, segment.payload != 1, says_something, believable)) return false;
+  if (rules.dedup && knows_fingerprint(sender, print)) return false;
+
   conversation.last_us = segment.time_us;
   if (rules.dedup) remember_fingerprint(sender, print);
   sender.last_at = segment.now;
