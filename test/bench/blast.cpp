@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sends packets at a rate: frames built beforehand, sendmmsg on a packet socket, no queueing discipline.
 //   bench_blast INTERFACE [--rate PPS] [--seconds S] [--octets N] [--flows N] [--kind udp|tcp|syn] [--cpu K]
-// --rate 0 sends as fast as it goes.  --octets is the frame with its FCS, which a veth does not carry.  tcp: segments
-// that go on, both directions of each flow; syn: every packet from a new source.  Prints one line of JSON.
+// --rate 0 sends as fast as it goes.  --octets is the frame with its FCS, which a veth does not carry.  tcp: data that
+// goes on in both directions of each flow and acknowledges what was sent before; syn: every packet from a new source.
+// Prints one line of JSON.
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
@@ -63,31 +64,44 @@ class Load {
     order_.resize(frames);
     std::iota(order_.begin(), order_.end(), std::uint64_t{0});
     std::shuffle(order_.begin(), order_.end(), std::mt19937_64{1});
-    for (std::uint64_t i = 0; i < frames; ++i) build(i);
+    std::vector<std::uint64_t> turn(frames);  // of each frame
+    for (std::uint64_t i = 0; i < frames; ++i) turn[order_[i]] = i;
+    for (std::uint64_t i = 0; i < frames; ++i) build(i, tcp_ && turn[i ^ 1U] < turn[i]);
   }
   [[nodiscard]] std::uint32_t octets() const { return octets_; }
   // The next frame; each has changed since it was sent the last time, where its kind asks for that.
   std::uint8_t* next() {
     std::uint8_t* frame = at(order_[place_]);
     if (++place_ == order_.size()) place_ = 0;
-    if (tcp_) add32(frame + kSeqAt, payload_);
-    if (syn_) add32(frame + kSourceAt, static_cast<std::uint32_t>(order_.size()));
+    go_on(frame, 1);
     return frame;
   }
-  void back(std::size_t frames) { place_ = (place_ + order_.size() - frames % order_.size()) % order_.size(); }
+  // The last `frames` were not sent.
+  void back(std::size_t frames) {
+    for (; frames > 0; --frames) {
+      place_ = (place_ == 0 ? order_.size() : place_) - 1;
+      go_on(at(order_[place_]), ~std::uint32_t{0});
+    }
+  }
 
  private:
-  static constexpr std::size_t kSourceAt = kEthernetOctets + 12, kSeqAt = kEthernetOctets + 20 + 4;
+  static constexpr std::size_t kSourceAt = kEthernetOctets + 12, kSeqAt = kEthernetOctets + 20 + 4, kAckAt = kSeqAt + 4;
 
   std::uint8_t* at(std::uint64_t frame) { return store_.data() + frame * octets_; }
-  void build(std::uint64_t number) {
+  void go_on(std::uint8_t* frame, std::uint32_t times) {
+    if (tcp_) add32(frame + kSeqAt, times * payload_);
+    if (tcp_) add32(frame + kAckAt, times * payload_);
+    if (syn_) add32(frame + kSourceAt, times * static_cast<std::uint32_t>(order_.size()));
+  }
+  // `answers`: the other direction's turn is before this one's.
+  void build(std::uint64_t number, bool answers) {
     const std::uint64_t flow = tcp_ ? number / 2 : number;
     const std::uint64_t bits = scatter(flow + 1);
     Endpoints ends{false, 0x0A000000U + flow, 0xAC100000U | (bits & 0xFFFFU),
                    static_cast<std::uint16_t>(2000 + (bits >> 20U) % 50'000), 443};
     if (tcp_ && number % 2 != 0) ends = ends.reversed();
     BuiltFrame frame;
-    TcpPart part{1, 1, 1, 1};
+    TcpPart part{1, answers ? 1 + payload_ : 1, 1, 1};
     part.flags = syn_ ? kSyn : kAck;
     if (tcp_ || syn_)
       frame.tcp(ends, static_cast<std::uint16_t>(number), part, payload_);
