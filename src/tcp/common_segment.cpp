@@ -69,8 +69,6 @@ bool observe_common(const TcpRules& rules, TcpConversation& conversation, TcpDir
   if (!read_usual_options(packet, segment)) return false;
   segment.ts_is_new = ts_is_new(segment, sender);
   const bool data = segment.payload > 0;
-  const std::uint32_t print = rules.dedup ? fingerprint(packet) : 0;
-
   const bool open = (segment.flags & kFlagsAsked) == tcp_flag::kAck;
   const bool awake = std::abs(segment.time_us - conversation.last_us) < kLongSilenceUs;
   // So it is inside every window; what place_segment() takes for a probe or a keep-alive has one octet.
@@ -79,10 +77,12 @@ bool observe_common(const TcpRules& rules, TcpConversation& conversation, TcpDir
   const bool says_something = segment.ack - peer.una >= (data ? 0 : 1);
   const bool believable = !segment.ack.after(peer.snd_max);
   if (!all(open, awake, in_order, segment.payload != 1, says_something, believable)) return false;
-  if (rules.dedup && knows_fingerprint(sender, print)) return false;
-
+  if (rules.dedup) {
+    const std::uint32_t print = fingerprint(packet);
+    if (knows_fingerprint(sender, print)) return false;
+    remember_fingerprint(sender, print);
+  }
   conversation.last_us = segment.time_us;
-  if (rules.dedup) remember_fingerprint(sender, print);
   sender.last_at = segment.now;
   note_raw_window(sender, segment.window);
   sender.window = segment.window;

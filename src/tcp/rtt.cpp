@@ -17,13 +17,4 @@ bool rtt_held(TcpDirection& direction) noexcept {
   return direction.has(kHeld);
 }
 
-void forget_segments_above(TcpDirection& sender, SeqNum seq) noexcept {
-  unsigned kept = 0;
-  for (unsigned i = 0; i < sender.outstanding_count; ++i) {
-    const auto segment = sender.outstanding[place_in_ring(sender, i)];
-    if (!segment.end.after(seq)) sender.outstanding[place_in_ring(sender, kept++)] = segment;
-  }
-  sender.outstanding_count = kept & 0xFU;
-}
-
 }  // namespace whiteowl

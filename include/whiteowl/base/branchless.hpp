@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Choices by mask, for questions whose answer is a coin toss to a branch predictor: which end sent the packet, whether
 // this ACK covers one segment or two.
+// Promise: no branch, whatever a profile says.
 #pragma once
 
 #include <bit>
@@ -17,12 +18,15 @@ namespace whiteowl {
   return mask;
 }
 
-// `one` if the condition holds, else `other`: both are looked at.
 template <typename T>
-requires std::is_trivially_copyable_v<T> &&(sizeof(T) == sizeof(std::uint64_t)) [[nodiscard]] inline T
-    chosen(bool condition, T one, T other) noexcept {
-  const auto a = std::bit_cast<std::uint64_t>(one), b = std::bit_cast<std::uint64_t>(other);
-  return std::bit_cast<T>(b ^ ((a ^ b) & mask_of(condition)));
+concept MachineWord = std::is_trivially_copyable_v<T> &&(sizeof(T) == 4 || sizeof(T) == 8);
+
+// `one` if the condition holds, else `other`: both are looked at.
+template <MachineWord T>
+[[nodiscard]] inline T chosen(bool condition, T one, T other) noexcept {
+  using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+  const auto a = std::bit_cast<Bits>(one), b = std::bit_cast<Bits>(other);
+  return std::bit_cast<T>(b ^ ((a ^ b) & static_cast<Bits>(mask_of(condition))));
 }
 
 }  // namespace whiteowl

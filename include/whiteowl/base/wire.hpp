@@ -73,7 +73,7 @@ class Cursor {
   // Without a branch: data are cut by the snap length, acknowledgments padded by the link.
   void limit(std::size_t octets) noexcept {
     const std::size_t left = remaining();
-    end_ = next_ + (octets ^ ((octets ^ left) & static_cast<std::size_t>(mask_of(left < octets))));
+    end_ = next_ + chosen(octets < left, octets, left);
   }
   [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - next_); }
   [[nodiscard]] const std::uint8_t* position() const noexcept { return next_; }

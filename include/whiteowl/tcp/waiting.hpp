@@ -25,6 +25,8 @@ inline constexpr std::int32_t kStaleUs = 60'000'000;  // nothing older is matche
 
 // ---- segments
 
+inline constexpr unsigned kRingField = 0xF;  // what the bit-fields of the ring hold
+
 // Where the `nth` oldest lies.
 [[nodiscard]] inline unsigned place_in_ring(const TcpDirection& direction, unsigned nth) noexcept {
   return (direction.outstanding_first + nth) % static_cast<unsigned>(TcpDirection::kOutstanding);
@@ -34,10 +36,17 @@ inline constexpr std::int32_t kStaleUs = 60'000'000;  // nothing older is matche
 inline void remember_segment(TcpDirection& sender, SeqNum end, UsStamp now) noexcept {
   const unsigned count = std::min(sender.outstanding_count + 1U, static_cast<unsigned>(TcpDirection::kOutstanding));
   sender.outstanding[place_in_ring(sender, count - 1U)] = {end, now};
-  sender.outstanding_count = count & 0xFU;
+  sender.outstanding_count = count & kRingField;
 }
 // Forgets every segment that ends above `seq`.
-void forget_segments_above(TcpDirection& sender, SeqNum seq) noexcept;
+inline void forget_segments_above(TcpDirection& sender, SeqNum seq) noexcept {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < sender.outstanding_count; ++i) {
+    const auto segment = sender.outstanding[place_in_ring(sender, i)];
+    if (!segment.end.after(seq)) sender.outstanding[place_in_ring(sender, kept++)] = segment;
+  }
+  sender.outstanding_count = kept & kRingField;
+}
 inline void forget_segments(TcpDirection& sender) noexcept { sender.outstanding_count = 0; }
 
 // Bit i: what lies at i of the ring ends at `ack` or before.
@@ -65,8 +74,8 @@ inline void forget_segments(TcpDirection& sender) noexcept { sender.outstanding_
   return static_cast<unsigned>(std::countr_one(oldest_first & ((1U << direction.outstanding_count) - 1U)));
 }
 inline void forget_oldest_segments(TcpDirection& sender, unsigned count) noexcept {
-  sender.outstanding_first = place_in_ring(sender, count) & 0xFU;
-  sender.outstanding_count = (sender.outstanding_count - count) & 0xFU;
+  sender.outstanding_first = place_in_ring(sender, count) & kRingField;
+  sender.outstanding_count = (sender.outstanding_count - count) & kRingField;
 }
 
 // ---- time stamps
