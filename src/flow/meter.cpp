@@ -444,9 +444,11 @@ struct Meter::Impl {
   FlowTable::Candidate fetch(const ClassifiedPacket& item) noexcept {
     const FlowTable::Candidate candidate = table.candidate(item.hash);
     const bool with_tcp = item.packet.protocol == ip_protocol::kTcp && tcp_settings.track;
-    if (with_tcp) tcp.fetch(item.packet, item.hash);
+    const bool syn = with_tcp && item.packet.tcp != nullptr && (item.packet.tcp->flags() & tcp_flag::kSyn) != 0;
+    if (syn) tcp.fetch_syn(item.packet, item.hash);
     if (candidate.index == FlowTable::kNone) return candidate;
-    table.fetch(candidate.index, candidate.near, item.direction, with_tcp);
+    table.fetch(candidate.index, candidate.near, item.direction);
+    if (syn) table.fetch_opening(candidate.index);
     if (with_tcp) tcp.fetch_place(candidate.index + 1, item.direction, item.packet.payload_octets > 0);
     return candidate;
   }

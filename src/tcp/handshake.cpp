@@ -42,6 +42,7 @@ void open_direction(const Exchange& exchange) noexcept {
   if (segment.has_timestamps) sender.flags |= kTimestamps;
   sender.ts_max = segment.ts_value;
   sender.snd_max = segment.end;
+  if (!sender.has(kFinSeen)) sender.control_end = segment.seq + 1U;
   sender.window_shift_plus_1 = window_shift_plus_1(segment);
 }
 
@@ -103,6 +104,7 @@ void adopt_pending(const Exchange& exchange, SeqNum isn, std::uint8_t shift_plus
   conversation.syn_payload[side] = syn ? syn->payload : 0;
   opener.flags = kSeen | kSynSent;
   opener.snd_max = isn + 1U + conversation.syn_payload[side];
+  opener.control_end = isn + 1U;
   opener.window_shift_plus_1 = shift_plus_1;
   if (!syn) return;
   if (syn->has_timestamps) {
@@ -182,7 +184,9 @@ void time_third_packet(const Exchange& exchange) noexcept {
   const Segment& segment = exchange.segment;
   if (conversation.state != TcpState::syn_ack_seen || conversation.client != exchange.direction + 1U) return;
   if (peer.has(kHandshakeTimed) || !peer.has(kSynAckOnce) || peer.has(kSynAckAgain)) return;
-  if (segment.ack - conversation.isn[exchange.direction ^ 1U] != 1) return;
+  // The initial sequence number lies in a line of memory that nothing else here needs.
+  const SeqNum behind_syn = peer.has(kFinSeen) ? conversation.isn[exchange.direction ^ 1U] + 1U : peer.control_end;
+  if (!(segment.ack == behind_syn)) return;
   peer.flags |= kHandshakeTimed;
 }
 

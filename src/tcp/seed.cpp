@@ -21,6 +21,7 @@ void grow(const TcpConversation& conversation, TcpDirections& directions) noexce
   TcpDirection& opener = directions.of[side & 1U];
   opener.flags = kAfterSyn | ((seed.marks & kStamped) != 0 ? kTimestamps : 0U);
   opener.snd_max = conversation.isn[side & 1U] + 1U + conversation.syn_payload[side & 1U];
+  opener.control_end = conversation.isn[side & 1U] + 1U;
   opener.ts_max = seed.ts_value;
   opener.sent_at = opener.last_at = UsStamp{conversation.last_us};
   directions.of[(side & 1U) ^ 1U].sent_at = opener.sent_at - kLongAgoUs;  // a first packet follows a long silence

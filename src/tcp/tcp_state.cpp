@@ -81,7 +81,7 @@ AckKind acknowledge(const Exchange& exchange) noexcept {
 }
 
 void note_fin_acked(TcpDirection& direction) noexcept {
-  if (direction.has(kFinSeen | kUnaKnown) && !direction.una.before(direction.fin_end)) direction.flags |= kFinAcked;
+  if (direction.has(kFinSeen | kUnaKnown) && !direction.una.before(direction.control_end)) direction.flags |= kFinAcked;
 }
 
 void advance_state(const Exchange& exchange) noexcept {
@@ -96,7 +96,7 @@ void advance_state(const Exchange& exchange) noexcept {
     if (third || segment.length > 0) state = TcpState::established;
   }
   if (segment.has(tcp_flag::kFin)) {
-    sender.fin_end = segment.end;
+    sender.control_end = segment.end;
     sender.flags |= kFinSeen;
     if (state != TcpState::closed) state = TcpState::fin_wait;
   }

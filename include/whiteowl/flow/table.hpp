@@ -2,8 +2,8 @@
 // The table of conversations of one worker: fixed capacity, all memory taken at start, no lock.
 //
 //   index    a TagIndex of entry numbers
-//   entries  192 octets: line 0 the key and its housekeeping, line 1 the direction of the first packet, line 2 what is
-//            written once a record, and the TCP conversation's own part
+//   entries  192 octets: line 0 the key, its housekeeping and what each TCP packet needs of the conversation, line 1
+//            what SYNs and records need, line 2 the direction of the first packet
 //   answers  64 and 16 octets an entry: the other direction, not touched before it is seen
 //
 // The entry number in the index says too which direction lies in the entry, so that the right lines can be fetched
@@ -57,7 +57,6 @@ static_assert(sizeof(FlowCold) == 16);
 
 struct alignas(64) Flow {
   FlowKey key;
-  Timestamp born;  // first packet's stamp: with the key, the identity of the conversation
   // Nothing of the conversation is due before this age, unless it is closed; in units of 2^24 ns, of which 39 bits hold
   // every age.
   std::uint64_t due : 40;
@@ -72,12 +71,13 @@ struct alignas(64) Flow {
   std::uint64_t told : 1;          // a record has said who began: that is not said otherwise later
   std::uint64_t one_way : 1;       // counted as a conversation whose other direction is missing
   std::uint64_t fins : 2;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
-  std::uint32_t next;              // in the list of its wheel slot
-  FlowDirection way;
   TcpConversation tcp;
+  Timestamp born;      // first packet's stamp: with the key, the identity of the conversation
+  std::uint32_t next;  // in the list of its wheel slot
   FlowCold cold;
+  FlowDirection way;
 };
-static_assert(sizeof(Flow) == 192);
+static_assert(sizeof(Flow) == 192 && offsetof(Flow, tcp) + TcpConversation::kEveryPacket == kCacheLine);
 
 class FlowTable {
  public:
@@ -173,13 +173,14 @@ class FlowTable {
     entries_[index].way = {};
     entries_[index].answered = 0;
   }
-  // A packet of this conversation and direction comes soon.  `with_tcp`: its own part of TCP too.
-  void fetch(std::uint32_t index, std::uint32_t near, unsigned direction, bool with_tcp) const noexcept {
+  // A packet of this conversation and direction comes soon.
+  void fetch(std::uint32_t index, std::uint32_t near, unsigned direction) const noexcept {
     const Flow& flow = entries_[index];
     fetch_line(&flow);
     fetch_line(chosen(near == direction, &flow.way, &answers_[index]));
-    if (with_tcp) fetch_line(&flow.tcp);
   }
+  // It is a SYN.
+  void fetch_opening(std::uint32_t index) const noexcept { fetch_line(&entries_[index].tcp.isn); }
   void fetch_all(std::uint32_t index) const noexcept {
     fetch_lines(entries_[index]);
     fetch_line(&answers_[index]);

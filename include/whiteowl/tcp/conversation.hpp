@@ -90,7 +90,7 @@ struct TcpDirection {
   std::uint32_t rtt_min_us;               // interval; meaningful if rtt_count > 0
   std::uint32_t retransmit_count;         // interval; segments
   SeqNum recover;                         // meaningful if kHeld
-  SeqNum fin_end;                         // behind the FIN
+  SeqNum control_end;                     // behind the FIN if kFinSeen, else behind the SYN if one passed
 
   [[nodiscard]] bool has(std::uint32_t bits) const noexcept { return (flags & bits) == bits; }
 };
@@ -110,18 +110,21 @@ struct TcpSeed {
 };
 
 struct TcpConversation {
+  static constexpr std::size_t kEveryPacket = 16;  // octets that each packet needs; the rest is for SYNs and records
+
   std::int64_t last_us;  // last packet of either direction, microseconds since 1970
-  SeqNum isn[2];         // initial sequence numbers; known where kSeen without kMidstream
-  SeqNum pending_isn;
-  std::uint16_t syn_payload[2];  // octets in the SYN (RFC 7413), for the SYN-ACK's acceptable range
   // Place in the meter's arenas, + 1; 0 = none, and then nothing but one SYN is remembered.  Set by the owner of the
   // conversation when it makes one, its own as long as the conversation lives; kept by the meter over a restart.
   std::uint32_t place;
   std::uint16_t flags;  // conversation_flag
   TcpState state;
   std::uint8_t client;  // direction that opened it, + 1; 0 = not known
+  SeqNum isn[2];        // initial sequence numbers; known where kSeen without kMidstream
+  SeqNum pending_isn;
+  std::uint16_t syn_payload[2];  // octets in the SYN (RFC 7413), for the SYN-ACK's acceptable range
   TcpSeed seed;
 };
 static_assert(sizeof(TcpConversation) == 48 && std::is_trivially_copyable_v<TcpConversation>);
+static_assert(offsetof(TcpConversation, isn) == TcpConversation::kEveryPacket);
 
 }  // namespace whiteowl

@@ -42,10 +42,8 @@ class TcpMeter {
   // Whether these settings ask for more than the six fields' own memory: the extended set, or the strict count.
   [[nodiscard]] static bool needs_cold(const TcpSettings& settings) noexcept;
 
-  // Asks the memory for what observe() will need of the SYN cache.
-  void fetch(const Packet& packet, std::uint64_t tuple_hash) const noexcept {
-    if (packet.tcp != nullptr && (packet.tcp->flags() & tcp_flag::kSyn) != 0) fetch_syn(packet, tuple_hash);
-  }
+  // Asks the memory for what observe() will need of the SYN cache: the packet is a SYN.
+  void fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const noexcept;
   // Observes a packet with packet.tcp set and packet.fragment not set.  `direction` (0 or 1) is the packet's in the
   // conversation; `tuple_hash` is equal for both directions of a tuple and unlikely to be equal for two tuples.
   // An all-zero conversation is a new one.  TcpVerdict::restart: nothing that belongs to the old records has changed.
@@ -89,7 +87,6 @@ class TcpMeter {
   // Its own function, so that observe() has no more to keep on the stack than the common segment needs.
   [[nodiscard, gnu::noinline]] TcpVerdict observe_any(TcpConversation& conversation, unsigned direction,
                                                       const Packet& packet, std::uint64_t tuple_hash) noexcept;
-  void fetch_syn(const Packet& packet, std::uint64_t tuple_hash) const noexcept;
   void fetch_cold(std::uint32_t place) const noexcept;
 
   struct Impl;
