@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "whiteowl/base/branchless.hpp"
 #include "whiteowl/tcp/duplicate.hpp"
 #include "whiteowl/tcp/fingerprint.hpp"
 #include "whiteowl/tcp/loss.hpp"
@@ -46,7 +47,7 @@ void take(const TcpRules& rules, TcpConversation& conversation, TcpDirection& se
   }
   const bool progress = !kData || !(segment.ack == peer.una);
   if (segment.has_timestamps) {
-    sender.ts_max = segment.ts_is_new ? segment.ts_value : sender.ts_max;
+    sender.ts_max = chosen(segment.ts_is_new, segment.ts_value, sender.ts_max);
     sender.flags |= kTimestamps;
   }
   const std::int32_t echo_us = segment.has_timestamps ? take_echo(peer, segment, progress) : kNoEcho;

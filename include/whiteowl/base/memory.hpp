@@ -18,6 +18,12 @@ inline void fetch_line(const void* at) noexcept {
   __asm__ volatile("" : : "r"(at));
 }
 
+// The same of a line that is only read.
+inline void fetch_line_to_read(const void* at) noexcept {
+  __builtin_prefetch(at, 0);
+  __asm__ volatile("" : : "r"(at));
+}
+
 // All lines of it, or those of its first `octets`.
 template <typename T>
 void fetch_lines(const T& object, std::size_t octets = sizeof(T)) noexcept {

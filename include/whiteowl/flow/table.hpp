@@ -151,18 +151,18 @@ class FlowTable {
   // The direction's record; all zero where nothing of it was seen.
   [[nodiscard]] const FlowDirection& way(std::uint32_t index, unsigned direction) const noexcept {
     const Flow& flow = entries_[index];
-    if (flow.near == direction) return flow.way;
-    return flow.answered != 0 ? answers_[index] : kNothing;
+    const FlowDirection* const other = chosen(flow.answered != 0, &answers_[index], &kNothing);
+    return *chosen(flow.near == direction, &flow.way, other);
   }
   // The same to write into.
   [[nodiscard]] FlowDirection& open_way(std::uint32_t index, unsigned direction) noexcept {
     Flow& flow = entries_[index];
-    const bool is_near = flow.near == direction;
-    if ((std::uint64_t{is_near} | flow.answered) == 0) [[unlikely]] {
+    const std::uint64_t is_near = mask_of(flow.near == direction);
+    if ((is_near | flow.answered) == 0) [[unlikely]] {
       answers_[index] = {};
       flow.answered = 1;
     }
-    return *chosen(is_near, &flow.way, &answers_[index]);
+    return *chosen(is_near != 0, &flow.way, &answers_[index]);
   }
   [[nodiscard]] FlowCold& cold(std::uint32_t index, unsigned direction) noexcept {
     Flow& flow = entries_[index];

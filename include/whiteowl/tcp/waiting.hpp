@@ -108,12 +108,13 @@ inline constexpr std::int32_t kNoEcho = -1;
     equal |= static_cast<unsigned>(peer.timestamps[i].value == segment.ts_echo) << i;
   }
   const unsigned kept = (later & known) | (segment.length == 0 ? pure : 0U);
-  std::int32_t echo_us = kNoEcho;
   // Values grow, so that only one of them can be equal.
-  if (const unsigned echoed = equal & known & ~pure; echoed != 0 && may_sample) {
-    const std::int32_t us = segment.now - peer.timestamps[echoed >> 1U].at;
-    if (us >= 0 && us <= kStaleUs) echo_us = us;
-  }
+  const unsigned echoed = equal & known & ~pure;
+  const std::int32_t us = segment.now - peer.timestamps[(echoed >> 1U) & 1U].at;
+  const bool in_time = static_cast<std::uint32_t>(us) <= static_cast<std::uint32_t>(kStaleUs);
+  const bool is_sample = (static_cast<unsigned>(echoed != 0) & static_cast<unsigned>(may_sample) &
+                          static_cast<unsigned>(in_time)) != 0;
+  const std::int32_t echo_us = chosen(is_sample, us, kNoEcho);
   const unsigned gap = ~kept & 1U;  // the first goes, the second takes its place
   peer.timestamps[0] = chosen(gap != 0, peer.timestamps[1], peer.timestamps[0]);
   peer.timestamp_count = static_cast<std::uint8_t>((kept & 1U) + (kept >> 1U));
