@@ -424,7 +424,8 @@ FilterChange compile_filter(const CaptureSettings& settings, const std::string& 
 }
 
 // Another processor wrote the frames, and each says only where the next one is: without asking ahead every frame waits
-// for its memory.  Frames as long as the last one are assumed; of long ones the headers matter, of which this finds most.
+// for its memory.  Frames as long as the last one are assumed; of long ones the headers matter, of which this finds
+// most.
 inline void fetch_ahead(const std::byte* next, std::size_t frame_octets) noexcept {
   constexpr std::size_t kAhead = 2048, kAtMost = 256;
   const std::size_t octets = std::min(frame_octets, kAtMost);

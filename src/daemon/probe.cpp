@@ -53,13 +53,14 @@ Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint
           .set_filter = [ring](const FilterChange& change) { return ring->set_filter(change); }};
 }
 
-std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vector<Input> inputs, InputKind kind) {
+std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vector<Input> inputs, InputKind kind,
+                                                  Doorbell& exporter) {
   const auto when_full = kind == InputKind::live ? QueueSink::WhenFull::drop : QueueSink::WhenFull::wait;
   const auto count = static_cast<std::uint32_t>(inputs.size());
   std::vector<std::unique_ptr<Worker>> workers;
   for (auto& input : inputs) {
     const auto number = static_cast<std::uint32_t>(workers.size());
-    workers.push_back(std::make_unique<Worker>(std::move(input), config, number, count, when_full));
+    workers.push_back(std::make_unique<Worker>(std::move(input), config, number, count, when_full, exporter));
   }
   return workers;
 }
@@ -119,7 +120,7 @@ struct Probe::World {
   void beat() const noexcept { probe.export_rounds_.add(); }
   static Timestamp wall() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
   static Duration steady() { return steady_now(); }
-  static void nap(Duration length) { std::this_thread::sleep_for(length); }
+  void nap(Duration length) const { probe.doorbell_.wait(length); }
   void give_up_waiting() const {
     for (const auto& worker : probe.workers_) worker->give_up_waiting();
   }
@@ -138,7 +139,7 @@ Probe::Probe(const Config& config, std::vector<Input> inputs, InputKind kind)
       interfaces_{exported_names(config)},
       finished_{checked(::eventfd(0, EFD_CLOEXEC), "eventfd")},
       reader_{inputs.front().reader},
-      workers_{make_workers(config_, std::move(inputs), kind)},
+      workers_{make_workers(config_, std::move(inputs), kind, doorbell_)},
       exporter_{
           std::make_unique<Exporter>(config_.exporter, config_.ipfix, queues(), [this] { return statistics(); })} {
   for (const auto& worker : workers_) {
@@ -204,7 +205,8 @@ std::vector<std::string> Probe::wait_for_change(std::uint64_t number) const {
   const Duration end = steady_now() + kChangePatience;
   for (const auto& worker : workers_) {
     const std::string name = "capture-" + std::to_string(&worker - workers_.data());
-    while (worker->last_change() < number && !worker->done() && steady_now() < end) World::nap(kShortestNap);
+    while (worker->last_change() < number && !worker->done() && steady_now() < end)
+      std::this_thread::sleep_for(kShortestNap);
     if (worker->last_change() < number) {
       remarks.push_back(name + " has not followed yet");
     } else if (worker->refused_filter()) {

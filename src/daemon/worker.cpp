@@ -17,10 +17,11 @@ constexpr Duration kShortestWait = std::chrono::microseconds{50}, kLongestWait =
 }  // namespace
 
 Worker::Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers,
-               QueueSink::WhenFull when_full)
+               QueueSink::WhenFull when_full, Doorbell& exporter)
     : input_{std::move(input)},
       queue_{config.exporter.queue_records, config.flow.prefault},
-      sink_{queue_, when_full, config.tcp.extended},
+      exporter_{exporter},
+      sink_{queue_, when_full, config.tcp.extended, &exporter},
       meter_{config.flow, config.tcp, config.decode,
              workers,     sink_,      input_.reader ? input_.reader->hash_key() : random_hash_key()},
       number_{number},
@@ -111,6 +112,7 @@ void Worker::run() noexcept {
   // In this order: whoever sees the queue's end finds the worker done.
   done_.store(true, std::memory_order_release);
   queue_.close();
+  exporter_.ring();
 }
 
 void Worker::change(WorkerChange change) { mailbox_.post(std::make_unique<WorkerChange>(std::move(change))); }

@@ -42,7 +42,11 @@ bool QueueSink::try_push(const FlowRecord& record) noexcept {
 }
 
 void QueueSink::put(const FlowRecord& record) noexcept {
-  if (try_push(record)) return;
+  if (try_push(record)) {
+    if (consumer_ != nullptr && queue_.crowded()) [[unlikely]]
+      consumer_->ring_if_waiting();
+    return;
+  }
   if (when_full_ == WhenFull::wait) {
     counters_.waits.add();
     while (!give_up_.load(std::memory_order_relaxed)) {

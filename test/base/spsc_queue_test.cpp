@@ -24,6 +24,19 @@ TEST_CASE("a full queue refuses and keeps what it has") {
   CHECK(queue.finished());
 }
 
+TEST_CASE("a queue is crowded from a quarter on, and no longer when its consumer took some") {
+  SpscQueue<int> queue{16};
+  for (int i = 0; i < 16; ++i) {
+    CHECK(queue.crowded() == (i > 3));
+    CHECK(queue.try_push(i));
+  }
+  for (int i = 16; i > 0; --i) {
+    CHECK(queue.crowded() == (i > 3));
+    queue.pop();
+  }
+  CHECK_FALSE(queue.crowded());
+}
+
 TEST_CASE("every item crosses once and in order, and close is seen after the last") {
   constexpr std::uint64_t kItems = 200'000;
   SpscQueue<std::uint64_t> queue{64};

@@ -53,6 +53,7 @@ struct Outcome {
 Outcome meter(const std::string& path, const Config& config, std::uint32_t workers) {
   auto source = std::make_unique<FileSource>(FileSettings{path, {}, workers > 1 ? Reader::kBuffers : 1U});
   std::shared_ptr<Reader> reader;
+  Doorbell exporter;
   std::vector<std::unique_ptr<Worker>> all;
   if (workers > 1)
     reader = std::make_shared<Reader>(std::move(source), config.decode, config.flow.vlan_in_key, workers);
@@ -62,7 +63,7 @@ Outcome meter(const std::string& path, const Config& config, std::uint32_t worke
       input.reader = reader;
     else
       input.source = std::move(source);
-    all.push_back(std::make_unique<Worker>(std::move(input), config, i, workers, QueueSink::WhenFull::wait));
+    all.push_back(std::make_unique<Worker>(std::move(input), config, i, workers, QueueSink::WhenFull::wait, exporter));
   }
   for (const auto& worker : all) worker->start();
   if (reader) reader->start();
@@ -153,7 +154,8 @@ TEST_CASE("a reader that was never started lets its workers end") {
   Input input;
   input.reader = reader;
   input.stop = [reader] { reader->stop(); };
-  Worker worker{std::move(input), config, 0, 2, QueueSink::WhenFull::wait};
+  Doorbell exporter;
+  Worker worker{std::move(input), config, 0, 2, QueueSink::WhenFull::wait, exporter};
   worker.start();
   worker.stop();
   worker.join();
@@ -170,11 +172,12 @@ TEST_CASE("a stop ends the reading of a silent pipe, and what came before it is 
       std::make_unique<FileSource>(FileSettings{"/proc/self/fd/" + std::to_string(ends[0]), {}, Reader::kBuffers});
   const Config config = config_of();
   auto reader = std::make_shared<Reader>(std::move(source), config.decode, false, 2);
+  Doorbell exporter;
   std::vector<std::unique_ptr<Worker>> workers;
   for (std::uint32_t i = 0; i < 2; ++i) {
     Input input;
     input.reader = reader;
-    workers.push_back(std::make_unique<Worker>(std::move(input), config, i, 2, QueueSink::WhenFull::wait));
+    workers.push_back(std::make_unique<Worker>(std::move(input), config, i, 2, QueueSink::WhenFull::wait, exporter));
     workers.back()->start();
   }
   reader->start();

@@ -41,7 +41,8 @@ Taken take_all(Worker& worker) {
 }  // namespace
 
 TEST_CASE("a worker meters its source to the end, empties its table and closes its queue") {
-  Worker worker{file_input(200), small_config(), 0, 1, QueueSink::WhenFull::wait};
+  Doorbell exporter;
+  Worker worker{file_input(200), small_config(), 0, 1, QueueSink::WhenFull::wait, exporter};
   worker.start();
   const auto taken = take_all(worker);
   worker.join();
@@ -52,12 +53,17 @@ TEST_CASE("a worker meters its source to the end, empties its table and closes i
   CHECK(worker.heartbeat() > 0);
   CHECK(worker.counters().meter->packets_in_table.get() == 0);
   CHECK(worker.reading()->capture->packets_received.get() == 400);
+  constexpr Duration kLong = std::chrono::seconds{30};
+  const auto begin = std::chrono::steady_clock::now();
+  exporter.wait(kLong);  // was called when the queue closed
+  CHECK(std::chrono::steady_clock::now() - begin < kLong);
 }
 
 TEST_CASE("a file's worker waits for room in the queue instead of losing records") {
   Config config = small_config();
   config.exporter.queue_records = 8;
-  Worker worker{file_input(1000), config, 0, 1, QueueSink::WhenFull::wait};
+  Doorbell exporter;
+  Worker worker{file_input(1000), config, 0, 1, QueueSink::WhenFull::wait, exporter};
   worker.start();
   const auto taken = take_all(worker);
   worker.join();
@@ -66,7 +72,8 @@ TEST_CASE("a file's worker waits for room in the queue instead of losing records
 }
 
 TEST_CASE("a worker whose source can be asked to end ends when it does") {
-  Worker worker{live_input(50), small_config(), 0, 1, QueueSink::WhenFull::drop};
+  Doorbell exporter;
+  Worker worker{live_input(50), small_config(), 0, 1, QueueSink::WhenFull::drop, exporter};
   worker.start();
   while (worker.reading()->capture->packets_received.get() < 100) std::this_thread::yield();
   CHECK_FALSE(worker.done());
@@ -78,7 +85,8 @@ TEST_CASE("a worker whose source can be asked to end ends when it does") {
 TEST_CASE("a worker told not to wait ends although nobody empties its queue, and counts what it lost") {
   Config config = small_config();
   config.exporter.queue_records = 8;
-  Worker worker{live_input(500), config, 0, 1, QueueSink::WhenFull::drop};
+  Doorbell exporter;
+  Worker worker{live_input(500), config, 0, 1, QueueSink::WhenFull::drop, exporter};
   worker.start();
   while (worker.reading()->capture->packets_received.get() < 1000) std::this_thread::yield();
   worker.stop();
@@ -102,14 +110,15 @@ TEST_CASE("a worker runs on the processor that it was given, and says if it may 
     ran_on = ::sched_getcpu();
     return true;
   };
-  Worker worker{std::move(input), config, 3, 4, QueueSink::WhenFull::drop};
+  Doorbell exporter;
+  Worker worker{std::move(input), config, 3, 4, QueueSink::WhenFull::drop, exporter};
   worker.start();
   worker.change({1, {}, {}, {}, std::make_shared<FilterChange>()});
   while (worker.last_change() != 1) std::this_thread::yield();
   CHECK(ran_on == static_cast<int>(last));
 
   config.capture.cpus = {1023};
-  Worker elsewhere{live_input(1), config, 0, 1, QueueSink::WhenFull::drop};
+  Worker elsewhere{live_input(1), config, 0, 1, QueueSink::WhenFull::drop, exporter};
   CHECK_THROWS_AS(elsewhere.start(), StartError);
 }
 
@@ -121,7 +130,8 @@ TEST_CASE("a worker follows a change after a batch, filter included, and says wh
     expression = change.expression;
     return takes;
   };
-  Worker worker{std::move(input), small_config(), 0, 1, QueueSink::WhenFull::drop};
+  Doorbell exporter;
+  Worker worker{std::move(input), small_config(), 0, 1, QueueSink::WhenFull::drop, exporter};
   worker.start();
   const auto send = [&](std::uint64_t number, const char* filter) {
     auto change = std::make_shared<FilterChange>(FilterChange{.expression = filter, .programs = {}});
@@ -142,7 +152,8 @@ TEST_CASE("a worker follows a change after a batch, filter included, and says wh
 TEST_CASE("the kernel's numbers are fetched about once a second of packet time and at the end") {
   auto source = std::make_unique<FakeSource>(10'000, false);
   const FakeSource& fake = *source;
-  Worker worker{{std::move(source), {}, 0}, small_config(), 0, 1, QueueSink::WhenFull::wait};
+  Doorbell exporter;
+  Worker worker{{std::move(source), {}, 0}, small_config(), 0, 1, QueueSink::WhenFull::wait, exporter};
   worker.start();
   take_all(worker);
   worker.join();

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -79,6 +80,26 @@ TEST_CASE("a full queue drops the record and counts it with its packets and octe
   sink.put(numbered(1, 1));
   CHECK(sink.counters().waits.get() == 1);
   CHECK(sink.counters().records_not_sent.get() == 3);
+}
+
+TEST_CASE("a queue that fills calls an exporter that naps") {
+  constexpr Duration kLong = 30s;
+  RecordQueue queue{64};
+  Doorbell bell;
+  QueueSink sink{queue, QueueSink::WhenFull::drop, true, &bell};
+  std::atomic<bool> awake{false};
+  const auto begin = std::chrono::steady_clock::now();
+  std::thread exporter{[&bell, &awake] {
+    bell.wait(kLong);
+    awake = true;
+  }};
+  while (!awake) {
+    while (queue.front() != nullptr) queue.pop();
+    for (std::uint64_t i = 0; i < 32; ++i) sink.put(numbered(1, 1));
+  }
+  exporter.join();
+  CHECK(std::chrono::steady_clock::now() - begin < kLong);
+  CHECK(sink.counters().records_not_sent.get() == 0);
 }
 
 TEST_CASE(

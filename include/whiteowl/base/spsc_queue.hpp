@@ -42,6 +42,14 @@ class SpscQueue {
     tail_.store(tail + 1, std::memory_order_release);
     return true;
   }
+  // Producer only: a quarter of it or more waits for the consumer.
+  [[nodiscard]] bool crowded() noexcept {
+    const std::size_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail - producer_head_ <= mask_ / 4) [[likely]]
+      return false;
+    producer_head_ = head_.load(std::memory_order_acquire);
+    return tail - producer_head_ > mask_ / 4;
+  }
   // Producer only: nothing more will come.  The consumer sees it after the last item.
   void close() noexcept { closed_.store(true, std::memory_order_release); }
 

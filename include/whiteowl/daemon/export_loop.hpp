@@ -14,9 +14,10 @@
 
 namespace whiteowl {
 
-// Short enough that a burst of records finds room in the queue, long enough to cost nothing when nothing happens.
+// A queue that fills ends a nap, so the longest is what a lone record may wait.  To wake costs more than a thousand
+// packets do.
 inline constexpr Duration kShortestNap = std::chrono::milliseconds{1};
-inline constexpr Duration kLongestNap = std::chrono::milliseconds{20};
+inline constexpr Duration kLongestNap = std::chrono::milliseconds{64};
 // While something waits to be sent: not longer than an output's pace lets its next messages wait.
 inline constexpr Duration kBusyNap = std::chrono::milliseconds{4};
 // A worker that was told to wait no longer needs this at most to empty its table.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "whiteowl/base/doorbell.hpp"
 #include "whiteowl/base/fd.hpp"
 #include "whiteowl/capture/kept_rings.hpp"
 #include "whiteowl/config/load.hpp"
@@ -95,6 +96,7 @@ class Probe {
   const std::vector<std::pair<std::uint32_t, std::string>> interfaces_;
   UniqueFd finished_;
   std::shared_ptr<Reader> reader_;  // of a file for several workers, else null
+  Doorbell doorbell_;               // of the exporter's thread
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Exporter> exporter_;
   CounterSources counters_;

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "whiteowl/base/doorbell.hpp"
 #include "whiteowl/base/mailbox.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/capture/source.hpp"
@@ -45,7 +46,9 @@ struct WorkerChange {
 class Worker {
  public:
   // Takes all memory of the worker.  Throws std::bad_alloc.  `number` of `workers`, from 0.
-  Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers, QueueSink::WhenFull when_full);
+  // `exporter` is called when the queue fills, and when it is closed; it outlives the worker.
+  Worker(Input input, const Config& config, std::uint32_t number, std::uint32_t workers, QueueSink::WhenFull when_full,
+         Doorbell& exporter);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -82,6 +85,7 @@ class Worker {
 
   Input input_;
   RecordQueue queue_;
+  Doorbell& exporter_;
   QueueSink sink_;
   Meter meter_;
   std::uint32_t number_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "whiteowl/base/counter.hpp"
+#include "whiteowl/base/doorbell.hpp"
 #include "whiteowl/base/spsc_queue.hpp"
 #include "whiteowl/base/time.hpp"
 #include "whiteowl/exporter/counters.hpp"
@@ -34,8 +35,9 @@ class QueueSink final : public RecordSink {
   // Live capture drops the record when the queue is full; a capture file can wait instead, and so can the last flush.
   enum class WhenFull : std::uint8_t { drop, wait };
   // `extended`: whether records will carry the extended set; else what they would carry it in is never copied.
-  QueueSink(RecordQueue& queue, WhenFull when_full, bool extended = true) noexcept
-      : queue_{queue}, when_full_{when_full}, extended_{extended} {}
+  // `consumer`: called when the queue fills; may be null.
+  QueueSink(RecordQueue& queue, WhenFull when_full, bool extended = true, Doorbell* consumer = nullptr) noexcept
+      : queue_{queue}, consumer_{consumer}, when_full_{when_full}, extended_{extended} {}
   void put(const FlowRecord& record) noexcept override;
   void set_when_full(WhenFull when_full) noexcept { when_full_ = when_full; }  // worker's thread
   // From any thread: stop waiting, drop instead (a shutdown that takes too long).
@@ -44,6 +46,7 @@ class QueueSink final : public RecordSink {
 
  private:
   RecordQueue& queue_;
+  Doorbell* consumer_;
   [[nodiscard]] bool try_push(const FlowRecord& record) noexcept;
   WhenFull when_full_;
   bool extended_;
