@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 
+#include <chrono>
+
 #include "fake_source.hpp"
 #include "whiteowl/config/load.hpp"
 
