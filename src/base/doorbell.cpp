@@ -4,16 +4,14 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <ctime>
-#include <system_error>
+
+#include "whiteowl/base/error.hpp"
 
 namespace whiteowl {
 
-Doorbell::Doorbell() : event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-  if (!event_) throw std::system_error{errno, std::generic_category(), "eventfd"};
-}
+Doorbell::Doorbell() : event_{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")} {}
 
 void Doorbell::wait(Duration longest) noexcept {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(longest);

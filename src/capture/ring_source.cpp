@@ -423,14 +423,18 @@ FilterChange compile_filter(const CaptureSettings& settings, const std::string& 
   return change;
 }
 
+namespace {
+
 // Another processor wrote the frames, and each says only where the next one is: without asking ahead every frame waits
 // for its memory.  Frames as long as the last one are assumed; of long ones the headers matter, of which this finds
 // most.
-inline void fetch_ahead(const std::byte* next, std::size_t frame_octets) noexcept {
+void fetch_ahead(const std::byte* next, std::size_t frame_octets) noexcept {
   constexpr std::size_t kAhead = 2048, kAtMost = 256;
   const std::size_t octets = std::min(frame_octets, kAtMost);
   for (std::size_t at = 0; at < octets; at += kCacheLine) fetch_line_to_read(next + kAhead + at);
 }
+
+}  // namespace
 
 struct RingSource::Impl {
   Impl(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id,

@@ -25,7 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kShare = 256;            // records taken from a queue before the next queue has its turn
-constexpr Duration kOutputStep = 100ms;        // outputs are stepped at least this often
+constexpr Duration kOutputStep = 100ms;        // outputs are stepped this often, or one nap later
 constexpr Duration kPatienceAlone = 20s;       // with one output its queue is the better place to wait out an outage
 constexpr Duration kPatienceAmongOthers = 2s;  // with several, one that is away holds up the others
 constexpr Duration kFarewell = 2s;             // for an output that a reload took out

@@ -24,12 +24,6 @@ constexpr std::uint32_t kAsked = kSettled | kHeld | kProbePending | kResync | kF
 
 constexpr std::uint16_t kFlagsAsked = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst | tcp_flag::kAck;
 
-// For questions that are all asked at once: one branch, nearly always taken the same way.
-template <typename... Bools>
-bool all(Bools... answers) noexcept {
-  return (static_cast<unsigned>(answers) & ...) != 0;
-}
-
 bool is_settled(const TcpConversation& conversation, const TcpDirection& sender, const TcpDirection& peer) noexcept {
   return all(((sender.flags & kAsked) | (peer.flags & kAsked)) == kSettled,
              (sender.flags & peer.flags & kSettled) == kSettled, conversation.state == TcpState::established);

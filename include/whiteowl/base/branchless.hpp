@@ -18,6 +18,12 @@ namespace whiteowl {
   return mask;
 }
 
+// For questions that are all asked at once: one branch where they are many, nearly always taken the same way.
+template <typename... Bools>
+[[nodiscard]] inline bool all(Bools... answers) noexcept {
+  return (static_cast<unsigned>(answers) & ...) != 0;
+}
+
 template <typename T>
 concept MachineWord = std::is_trivially_copyable_v<T> &&(sizeof(T) == 4 || sizeof(T) == 8);
 

@@ -112,9 +112,7 @@ inline constexpr std::int32_t kNoEcho = -1;
   const unsigned echoed = equal & known & ~pure;
   const std::int32_t us = segment.now - peer.timestamps[(echoed >> 1U) & 1U].at;
   const bool in_time = static_cast<std::uint32_t>(us) <= static_cast<std::uint32_t>(kStaleUs);
-  const bool is_sample =
-      (static_cast<unsigned>(echoed != 0) & static_cast<unsigned>(may_sample) & static_cast<unsigned>(in_time)) != 0;
-  const std::int32_t echo_us = chosen(is_sample, us, kNoEcho);
+  const std::int32_t echo_us = chosen(all(echoed != 0, may_sample, in_time), us, kNoEcho);
   const unsigned gap = ~kept & 1U;  // the first goes, the second takes its place
   peer.timestamps[0] = chosen(gap != 0, peer.timestamps[1], peer.timestamps[0]);
   peer.timestamp_count = static_cast<std::uint8_t>((kept & 1U) + (kept >> 1U));
