@@ -63,7 +63,7 @@ struct Meter::Impl {
   MeterCounters counters;
   Duration age{};  // behind the last batch
   std::array<FlowTable::Candidate, FrameBatch::kCapacity>
-      candidates;  // entry that may be the packet's, when the batch began
+      candidates{};  // of those packets of the batch that were fetched
   std::uint64_t packets_in_table = 0;
 
   [[nodiscard]] bool metered_tcp(const Flow& flow) const noexcept {
@@ -289,6 +289,8 @@ struct Meter::Impl {
     export_both(index, FlowEndReason::lack_of_resources);
     counter.add();
     remove(index);
+    for (FlowTable::Candidate& candidate : candidates)
+      if (candidate.flow == &table.flow(index)) candidate.flow = nullptr;
   }
   // Those who go next have not been looked at for as long as the table is large: first their entries are fetched, then,
   // with the keys in them, their places in the index.
@@ -300,7 +302,9 @@ struct Meter::Impl {
   // What costs least goes first: the oldest conversation that never got an answer, else the longest idle one among
   // those that are due next.
   void make_room(Duration now) noexcept {
+    const std::uint32_t before = table.size();
     advance(now);
+    if (table.size() != before) candidates.fill({});
     if (!table.full()) return;
     for (std::uint32_t looks = 0; looks < kEvictionLooks; ++looks) {
       const auto* item = half_open.front();
@@ -348,13 +352,18 @@ struct Meter::Impl {
     flow.tcp.place = index + 1;  // the meter's arena has a place for each entry
     counters.conversations_total.add();
   }
+  // Nothing of the conversation is due before a packet at `now`.
+  [[nodiscard]] static bool is_settled(const Flow& flow, Duration now) noexcept {
+    return all(flow_due(now) < flow.due, flow.closed == 0);
+  }
   // The packet's conversation, with nothing left in it that was due before the packet.
-  std::uint32_t settle(const ClassifiedPacket& item, std::uint32_t candidate, Duration now) noexcept {
-    const std::uint32_t index = table.find(item.key, item.hash, candidate);
+  [[gnu::noinline]] std::uint32_t settle(const ClassifiedPacket& item, FlowTable::Candidate candidate) noexcept {
+    const Duration now = item.age;
+    const std::uint32_t index =
+        FlowTable::is(candidate, item.key) ? table.index_of(*candidate.flow) : table.find(item.key, item.hash);
     if (index == FlowTable::kNone) return begin_conversation(item, now);
     Flow& flow = table.flow(index);
-    if (flow_due(now) < flow.due && flow.closed == 0) [[likely]]
-      return index;
+    if (is_settled(flow, now)) return index;
     if (export_due(index, now)) {
       flow.tcp = {};
       table.forget_ways(index);
@@ -364,12 +373,13 @@ struct Meter::Impl {
     }
     return index;
   }
-  void observe_tcp(const ClassifiedPacket& item, std::uint32_t index) noexcept {
-    Flow& flow = table.flow(index);
+  [[gnu::noinline]] void observe_tcp(const ClassifiedPacket& item, Flow& flow) noexcept {
+    if (!tcp_settings.track) return observe_flags(item, flow);
     if (item.packet.fragment) return tcp.observe_fragment(flow.tcp, item.direction);
     if (item.packet.tcp == nullptr) return;
     TcpConversation& conversation = flow.tcp;
     if (tcp.observe(conversation, item.direction, item.packet, item.hash) == TcpVerdict::restart) {
+      const std::uint32_t index = table.index_of(flow);
       export_both(index, FlowEndReason::end_of_flow);
       renew(index, item);
       tcp.restart(conversation, item.direction, item.packet, item.hash);
@@ -377,8 +387,7 @@ struct Meter::Impl {
     note_closed(flow, conversation.state == TcpState::closed);
   }
   // Without TCP metering a connection is closed by a reset, or when a FIN of each side has passed.
-  void observe_flags(const ClassifiedPacket& item, std::uint32_t index) noexcept {
-    Flow& flow = table.flow(index);
+  static void observe_flags(const ClassifiedPacket& item, Flow& flow) noexcept {
     if (item.packet.tcp == nullptr || item.packet.fragment) return;
     const std::uint16_t flags = item.packet.tcp->flags();
     if ((flags & tcp_flag::kFin) != 0) flow.fins = (flow.fins | 1U << item.direction) & 3U;
@@ -388,33 +397,40 @@ struct Meter::Impl {
     if (is_closed) flow.closed = 1;
   }
 
-  void update(const ClassifiedPacket& item, std::uint32_t candidate) noexcept {
-    const Duration now = item.age;
-    const std::uint32_t index = settle(item, candidate, now);
+  // Inline, what is rare is not: the packet of a flow that is there asks for no more registers than the loop has.
+  [[gnu::always_inline]] void update(const ClassifiedPacket& item, FlowTable::Candidate candidate) noexcept {
     const Packet& packet = item.packet;
-    if (packet.protocol == ip_protocol::kTcp) {
-      if (tcp_settings.track)
-        observe_tcp(item, index);
-      else
-        observe_flags(item, index);
+    const Duration now = item.age;
+    if (!FlowTable::is(candidate, item.key) || !is_settled(*candidate.flow, now)) [[unlikely]] {
+      const std::uint32_t index = settle(item, candidate);
+      candidate = {&table.flow(index), &table.open_way(index, item.direction)};
     }
-    Flow& flow = table.flow(index);
-    FlowDirection& way = table.open_way(index, item.direction);
-    if (way.packets == 0) {
-      open_record(way, table.cold(index, item.direction), packet, now);
-      flow.due = std::min<std::uint64_t>(flow.due, flow_due(soonest_due(now))) & kFlowDueMask;
-    }
+    Flow& flow = *candidate.flow;
+    FlowDirection& way = *candidate.way;
+    const bool is_tcp = packet.protocol == ip_protocol::kTcp;
+    if (is_tcp) observe_tcp(item, flow);
+    if (way.packets == 0) [[unlikely]]
+      open_record(item, flow);
+    const Timestamp time = packet.frame->time;
+    const std::uint8_t ttl = packet.ttl;
     way.packets += 1;
     way.octets += packet.ip_octets;
-    way.start = std::min(way.start, packet.frame->time);
-    way.end = std::max(way.end, packet.frame->time);
+    way.start = std::min(way.start, time);
+    way.end = std::max(way.end, time);
     way.seen = now;
-    if (flow.closed != 0) queue_closed(index);
+    way.min_ttl = std::min(way.min_ttl, ttl);
+    way.max_ttl = std::max(way.max_ttl, ttl);
+    if (!is_tcp) return;
     if (packet.tcp != nullptr) way.tcp_flags |= packet.tcp->flags();
-    way.min_ttl = std::min(way.min_ttl, packet.ttl);
-    way.max_ttl = std::max(way.max_ttl, packet.ttl);
+    if (flow.closed != 0) queue_closed(table.index_of(flow));
   }
-  static void open_record(FlowDirection& way, FlowCold& cold, const Packet& packet, Duration now) noexcept {
+  [[gnu::noinline]] void open_record(const ClassifiedPacket& item, Flow& flow) noexcept {
+    const Packet& packet = item.packet;
+    const Duration now = item.age;
+    const std::uint32_t index = table.index_of(flow);
+    FlowDirection& way = table.open_way(index, item.direction);
+    FlowCold& cold = table.cold(index, item.direction);
+    flow.due = std::min<std::uint64_t>(flow.due, flow_due(soonest_due(now))) & kFlowDueMask;
     way.start = packet.frame->time;
     way.end = packet.frame->time;
     way.opened = now;
@@ -441,29 +457,28 @@ struct Meter::Impl {
     counters.packets_in_table.set(packets_in_table);
     counters.conversations.set(table.size());
   }
-  FlowTable::Candidate fetch(const ClassifiedPacket& item) noexcept {
-    const FlowTable::Candidate candidate = table.candidate(item.hash);
+  [[gnu::always_inline]] FlowTable::Candidate fetch(const ClassifiedPacket& item) noexcept {
+    const FlowTable::Candidate candidate = table.candidate(item.hash, item.direction);
     const bool with_tcp = item.packet.protocol == ip_protocol::kTcp && tcp_settings.track;
     const bool syn = with_tcp && item.packet.tcp != nullptr && (item.packet.tcp->flags() & tcp_flag::kSyn) != 0;
     if (syn) tcp.fetch_syn(item.packet, item.hash);
-    if (candidate.index == FlowTable::kNone) return candidate;
-    table.fetch(candidate.index, candidate.near, item.direction);
-    if (syn) table.fetch_opening(candidate.index);
-    if (with_tcp) tcp.fetch_place(candidate.index + 1, item.direction, item.packet.payload_octets > 0);
+    if (candidate.flow == nullptr) return candidate;
+    FlowTable::fetch(candidate);
+    if (syn) FlowTable::fetch_opening(candidate);
+    if (with_tcp) tcp.fetch_place(table.index_of(*candidate.flow) + 1, item.direction, item.packet.payload_octets > 0);
     return candidate;
   }
   void update_all(const ClassifiedBatch& batch) noexcept {
-    std::size_t fetched = 0;
+    const ClassifiedPacket* ahead = batch.packets.data();
+    const ClassifiedPacket* const end = ahead + batch.size;
+    FlowTable::Candidate* candidate_ahead = candidates.data();
     std::uint64_t octets = 0;
-    for (; fetched < std::min(batch.size, kFetchedAhead); ++fetched)
-      candidates[fetched] = fetch(batch.packets[fetched]);
-    for (std::size_t i = 0; i < batch.size; ++i) {
-      if (fetched < batch.size) {
-        candidates[fetched] = fetch(batch.packets[fetched]);
-        ++fetched;
-      }
-      update(batch.packets[i], candidates[i].index);
-      octets += batch.packets[i].packet.ip_octets;
+    while (ahead != batch.packets.data() + std::min(batch.size, kFetchedAhead)) *candidate_ahead++ = fetch(*ahead++);
+    const FlowTable::Candidate* candidate = candidates.data();
+    for (const ClassifiedPacket* item = batch.packets.data(); item != end; ++item) {
+      if (ahead != end) *candidate_ahead++ = fetch(*ahead++);
+      update(*item, *candidate++);
+      octets += item->packet.ip_octets;
     }
     counters.packets_metered.add(batch.size);
     counters.octets_metered.add(octets);

@@ -212,71 +212,83 @@ template <typename Ip>
 struct CommonHeaders {
   EthernetHeader ethernet;
   Ip ip;
+  PortPair ports;
 };
-static_assert(WireStruct<CommonHeaders<Ipv4Header>> && sizeof(CommonHeaders<Ipv4Header>) == 34);
-static_assert(WireStruct<CommonHeaders<Ipv6Header>> && sizeof(CommonHeaders<Ipv6Header>) == 54);
+static_assert(WireStruct<CommonHeaders<Ipv4Header>> && sizeof(CommonHeaders<Ipv4Header>) == 38);
+static_assert(WireStruct<CommonHeaders<Ipv6Header>> && sizeof(CommonHeaders<Ipv6Header>) == 58);
 
-// `cursor` stands behind the IP header and ends where the datagram does.  `inner`: UDP may carry a tunnel.  Null: the
-// packet is none of the common ones.
-const PortPair* common_ports(const Cursor& cursor, std::uint8_t protocol, bool inner) noexcept {
-  const bool common = protocol == ip_protocol::kTcp || (protocol == ip_protocol::kUdp && !inner);
-  return common ? cursor.peek<PortPair>() : nullptr;
+// `inner`: UDP may carry a tunnel.
+bool is_common(std::uint8_t protocol, bool inner) noexcept {
+  return protocol == ip_protocol::kTcp || (protocol == ip_protocol::kUdp && !inner);
 }
 
-// Field by field, in place: a Packet built aside and copied here stalls whoever reads it next.
-void begin_common(Packet& packet, const Frame& frame, const EthernetHeader& ethernet, const PortPair& ports) noexcept {
+// What IPv4 and IPv6 say in their own ways.
+struct CommonLayer {
+  std::uint32_t ip_octets, ip_payload_octets;
+  std::uint16_t id;
+  std::uint8_t version, protocol, traffic_class, ttl;
+};
+
+// All is read before anything is written: a compiler takes each octet that is written for one that may be read next.
+template <typename Ip>
+void fill_common(Packet& packet, const Frame& frame, const CommonHeaders<Ip>& headers,
+                 const CommonLayer& layer) noexcept {
+  const std::uint16_t source_port = headers.ports.source, destination_port = headers.ports.destination;
+  const std::uint16_t vlan_id = frame.vlan_tpid != 0 ? frame.vlan_tci & 0x0FFFU : 0U;
+  begin_layer(packet, layer.version, headers.ip.source, headers.ip.destination);
   begin_frame(packet, frame);
-  packet.source_mac = ethernet.source;
-  packet.destination_mac = ethernet.destination;
-  if (frame.vlan_tpid != 0) packet.vlan_id = static_cast<std::uint16_t>(frame.vlan_tci & 0x0FFFU);
-  packet.source_port = ports.source;
-  packet.destination_port = ports.destination;
-}
-
-void end_common(Packet& packet, const Cursor& cursor, std::uint32_t ip_payload_octets, std::uint8_t protocol) noexcept {
-  if (protocol != ip_protocol::kTcp) return;
-  const auto captured_octets = static_cast<std::uint32_t>(cursor.remaining());
+  packet.source_mac = headers.ethernet.source;
+  packet.destination_mac = headers.ethernet.destination;
+  packet.vlan_id = vlan_id;
+  packet.source_port = source_port;
+  packet.destination_port = destination_port;
+  packet.ip_octets = layer.ip_octets;
+  packet.ip_id = layer.id;
+  packet.protocol = layer.protocol;
+  packet.traffic_class = layer.traffic_class;
+  packet.ttl = layer.ttl;
+  if (layer.protocol != ip_protocol::kTcp) return;
+  const auto* const transport = reinterpret_cast<const std::uint8_t*>(&headers.ports);
+  Cursor cursor{transport, frame.captured_octets - static_cast<std::size_t>(transport - frame.data)};
+  cursor.limit(layer.ip_payload_octets);
   if (const auto* tcp = cursor.peek<TcpHeader>(); tcp != nullptr)
-    keep_tcp(*tcp, captured_octets, ip_payload_octets, packet);
+    keep_tcp(*tcp, static_cast<std::uint32_t>(cursor.remaining()), layer.ip_payload_octets, packet);
 }
 
 bool read_common_ipv4(const Frame& frame, Cursor cursor, bool inner, Packet& packet) noexcept {
-  const auto* headers = cursor.take<CommonHeaders<Ipv4Header>>();
+  const auto* headers = cursor.peek<CommonHeaders<Ipv4Header>>();
   if (headers == nullptr) return false;
   const Ipv4Header& ip = headers->ip;
   const std::uint32_t total_octets = ip.total_length;
-  if (ip.version_and_length != 0x45 || ip.is_fragment() || total_octets < sizeof(Ipv4Header)) return false;
-  const std::uint32_t ip_payload_octets = total_octets - static_cast<std::uint32_t>(sizeof(Ipv4Header));
-  cursor.limit(ip_payload_octets);
-  const PortPair* ports = common_ports(cursor, ip.protocol, inner);
-  if (ports == nullptr) return false;
-  begin_layer(packet, 4, ip.source, ip.destination);
-  begin_common(packet, frame, headers->ethernet, *ports);
-  packet.ip_octets = total_octets;
-  packet.ip_id = ip.identification;
-  packet.protocol = ip.protocol;
-  packet.traffic_class = ip.type_of_service;
-  packet.ttl = ip.time_to_live;
-  end_common(packet, cursor, ip_payload_octets, ip.protocol);
+  const std::uint8_t protocol = ip.protocol;
+  if (ip.version_and_length != 0x45 || ip.is_fragment() || !is_common(protocol, inner)) return false;
+  if (total_octets < sizeof(Ipv4Header) + sizeof(PortPair)) return false;
+  fill_common(packet, frame, *headers,
+              {.ip_octets = total_octets,
+               .ip_payload_octets = total_octets - static_cast<std::uint32_t>(sizeof(Ipv4Header)),
+               .id = ip.identification,
+               .version = 4,
+               .protocol = protocol,
+               .traffic_class = ip.type_of_service,
+               .ttl = ip.time_to_live});
   return true;
 }
 
 bool read_common_ipv6(const Frame& frame, Cursor cursor, bool inner, Packet& packet) noexcept {
-  const auto* headers = cursor.take<CommonHeaders<Ipv6Header>>();
+  const auto* headers = cursor.peek<CommonHeaders<Ipv6Header>>();
   if (headers == nullptr) return false;
   const Ipv6Header& ip = headers->ip;
   const std::uint32_t ip_payload_octets = ip.payload_length;
-  if (ip.version() != 6 || ip_payload_octets == 0) return false;
-  cursor.limit(ip_payload_octets);
-  const PortPair* ports = common_ports(cursor, ip.next_header, inner);
-  if (ports == nullptr) return false;
-  begin_layer(packet, 6, ip.source, ip.destination);
-  begin_common(packet, frame, headers->ethernet, *ports);
-  packet.ip_octets = static_cast<std::uint32_t>(sizeof(Ipv6Header)) + ip_payload_octets;
-  packet.protocol = ip.next_header;
-  packet.traffic_class = ip.traffic_class();
-  packet.ttl = ip.hop_limit;
-  end_common(packet, cursor, ip_payload_octets, ip.next_header);
+  const std::uint8_t protocol = ip.next_header;
+  if (ip.version() != 6 || ip_payload_octets < sizeof(PortPair) || !is_common(protocol, inner)) return false;
+  fill_common(packet, frame, *headers,
+              {.ip_octets = static_cast<std::uint32_t>(sizeof(Ipv6Header)) + ip_payload_octets,
+               .ip_payload_octets = ip_payload_octets,
+               .id = 0,
+               .version = 6,
+               .protocol = protocol,
+               .traffic_class = ip.traffic_class(),
+               .ttl = ip.hop_limit});
   return true;
 }
 
@@ -296,7 +308,12 @@ bool read_common(const Frame& frame, bool inner, Packet& packet) noexcept {
 Decoder::Decoder(const DecodeSettings& settings) : settings_{settings}, fragments_{settings.fragment_cache_max} {}
 
 Discard Decoder::decode(const Frame& frame, Packet& packet) noexcept {
-  if (read_common(frame, settings_.inner, packet)) return Discard::none;
+  if (read_common(frame, settings_.inner, packet)) [[likely]]
+    return Discard::none;
+  return decode_any(frame, packet);
+}
+
+Discard Decoder::decode_any(const Frame& frame, Packet& packet) noexcept {
   begin_frame(packet, frame);
   Walk walk{frame};
   Discard reason = read_link(walk, packet);

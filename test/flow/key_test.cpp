@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <random>
+#include <tuple>
 
 using namespace whiteowl;
 
@@ -42,6 +45,25 @@ TEST_CASE("equal addresses are told apart by their ports, and a tuple equal to i
   CHECK(directed_key(packet(self, 1, 2), false).key == directed_key(packet(self, 2, 1), false).key);
   CHECK(directed_key(packet(self, 1, 2), false).direction != directed_key(packet(self, 2, 1), false).direction);
   CHECK(directed_key(packet(self, 7, 7), false).direction == 0);
+}
+
+TEST_CASE("the key of IPv4 says of each end what the packet says, the smaller first, and zeros") {
+  std::mt19937 random{5};
+  for (int i = 0; i < 1000; ++i) {
+    Ends ends;
+    for (auto* octets : {&ends.source, &ends.destination})
+      for (std::size_t at = 0; at < 4; ++at) (*octets)[at] = static_cast<std::uint8_t>(random() % 3);
+    const auto source_port = static_cast<std::uint16_t>(random()),
+               destination_port = static_cast<std::uint16_t>(random());
+    const DirectedKey directed = directed_key(packet(ends, source_port, destination_port), false);
+    using End = std::tuple<std::uint64_t, std::uint64_t, std::uint16_t>;
+    const End source{ipv4_word(ends.source.data()), 0, source_port};
+    const End destination{ipv4_word(ends.destination.data()), 0, destination_port};
+    const FlowKey& key = directed.key;
+    CHECK(End{key.low[0], key.low[1], key.low_port()} == std::min(source, destination));
+    CHECK(End{key.high[0], key.high[1], key.high_port()} == std::max(source, destination));
+    CHECK(directed.direction == (source > destination ? 1 : 0));
+  }
 }
 
 TEST_CASE("directions of ICMP are flows of their own") {

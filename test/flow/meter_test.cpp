@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <random>
+#include <vector>
 
 #include "support/memory.hpp"
 
@@ -377,6 +379,35 @@ TEST_CASE("one-packet flows make room for each other before an answered conversa
   for (std::uint32_t i = 0; i < 1000; ++i) bench.see(100ms + 1us * i, {.from = 0x10000 + i, .to = 2});
   CHECK(bench.meter->counters().evictions_half_open.get() == 1000 - 6);
   CHECK(bench.meter->counters().evictions.get() == 0);
+}
+
+TEST_CASE("every packet is in a record of its direction, however soon a full table loses and regains a conversation") {
+  using Packets = std::map<std::pair<int, int>, std::uint64_t>;  // by last octets of source and destination
+  std::mt19937 random{11};
+  for (const std::uint32_t max_flows : {1U, 2U, 3U, 4U}) {
+    CAPTURE(max_flows);
+    Bench bench{max_flows};
+    Packets sent, recorded;
+    Duration now{};
+    for (int batch = 0; batch < 2000; ++batch) {
+      std::vector<StoredFrame> frames(1 + random() % FrameBatch::kCapacity);
+      for (std::size_t i = 0; i < frames.size(); ++i) {
+        now += random() % 40 == 0 ? Duration{60s} : Duration{1ms};
+        const auto host = static_cast<std::uint32_t>(10 + random() % (max_flows + 2));
+        const Says to_server{.from = host, .to = 2};
+        const Says says = random() % 2 == 0 ? to_server : back(to_server);
+        ++sent[{says.from, says.to}];
+        frames[i] = at(now, says);
+        bench.batch.frames[i] = frames[i].frame();
+      }
+      bench.batch.size = frames.size();
+      bench.meter->observe(bench.batch);
+    }
+    bench.meter->flush(FlowEndReason::forced_end);
+    for (const FlowRecord& r : bench.sink.records)
+      recorded[{r.source_address.octets[3], r.destination_address.octets[3]}] += r.packets;
+    CHECK(recorded == sent);
+  }
 }
 
 TEST_CASE("a clock that is set back neither ends flows at once nor keeps them for ever") {

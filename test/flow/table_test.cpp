@@ -27,9 +27,11 @@ TEST_CASE("what was inserted is found, what was erased is not, at any filling") 
     const std::uint32_t found = table.find(key, hash);
     const auto known = model.find(n);
     right = right && found == (known == model.end() ? FlowTable::kNone : known->second);
-    // Whatever entry is tried first.
-    right = right && found == table.find(key, hash, static_cast<std::uint32_t>(random() % table.capacity()));
-    right = right && found == table.find(key, hash, table.candidate(hash).index);
+    // A candidate is the key's entry, or shows that it is not.
+    const auto first = table.candidate(hash, 0);
+    right = right && (!FlowTable::is(first, key) || table.index_of(*first.flow) == found);
+    Flow& any = table.flow(static_cast<std::uint32_t>(random() % table.capacity()));
+    right = right && (!FlowTable::is({&any, nullptr}, key) || table.index_of(any) == found);
     if (known != model.end() && random() % 2 == 0) {
       table.erase(found, hash);
       model.erase(known);
@@ -37,8 +39,10 @@ TEST_CASE("what was inserted is found, what was erased is not, at any filling") 
       const auto near = static_cast<std::uint32_t>(random() % 2);
       const std::uint32_t index = model[n] = table.insert(key, hash, near);
       right = right && table.flow(index).near == near;
-      const auto candidate = table.candidate(hash);
-      right = right && (candidate.index != index || candidate.near == near);
+      for (const std::uint32_t direction : {near, near ^ 1U}) {
+        const auto candidate = table.candidate(hash, direction);
+        right = right && (!FlowTable::is(candidate, key) || candidate.way == &table.open_way(index, direction));
+      }
     }
     right = right && table.size() == model.size();
   }
@@ -64,7 +68,7 @@ TEST_CASE("keys that fall into one bucket find their way past it and leave no tr
     CHECK(table.find(key_of(i), kSame | i << 40U) == (i % 2 == 0 ? FlowTable::kNone : entries[i]));
   for (std::uint64_t i = 1; i < 40; i += 2) table.erase(entries[i], kSame | i << 40U);
   CHECK(table.size() == 0);
-  CHECK(table.candidate(kSame).index == FlowTable::kNone);
+  CHECK(table.candidate(kSame, 0).flow == nullptr);
 }
 
 TEST_CASE("equal tags of different keys are told apart by the whole key") {
@@ -98,6 +102,7 @@ TEST_CASE("a direction that was not seen is all zero, whatever the entry's last 
     CHECK(table.way(index, near).packets == 0);
     CHECK(table.way(index, near ^ 1U).packets == 0);
     CHECK(table.way(index, near ^ 1U).ever == 0);
+    for (const std::uint32_t direction : {0U, 1U}) CHECK(table.candidate(hash, direction).way->packets == 0);
     for (const std::uint32_t direction : {0U, 1U}) {
       table.open_way(index, direction).packets = 7 + direction;
       table.open_way(index, direction).ever = 1;

@@ -52,41 +52,53 @@ struct DirectedKey {
   return octets;
 }
 
-// One end of a conversation, as the key has it.
-struct FlowEnd {
-  std::uint64_t address[2];
-  std::uint64_t port;
-};
+// Those parts of FlowKey::rest that do not depend on the direction.
+[[nodiscard]] inline std::uint32_t undirected_rest(const Packet& packet, bool vlan_in_key) noexcept {
+  const std::uint32_t vlan = vlan_in_key ? packet.vlan_id : std::uint32_t{0};
+  return vlan << 16U | std::uint32_t{packet.protocol} << 8U | packet.ip_version;
+}
 
 // ICMP has no two-way conversations here: the type and code of an answer are others than those of the question, so its
 // key is not ordered and its direction is always 0.
-[[nodiscard]] inline DirectedKey order_ends(const FlowEnd& source, const FlowEnd& destination, std::uint32_t rest,
-                                            bool ordered) noexcept {
-  const bool greater = source.address[0] != destination.address[0]   ? source.address[0] > destination.address[0]
-                       : source.address[1] != destination.address[1] ? source.address[1] > destination.address[1]
-                                                                     : source.port > destination.port;
-  const std::uint64_t mask = mask_of(greater && ordered);
-  const std::uint64_t x0 = (source.address[0] ^ destination.address[0]) & mask;
-  const std::uint64_t x1 = (source.address[1] ^ destination.address[1]) & mask;
-  const std::uint64_t xp = (source.port ^ destination.port) & mask;
-  return {.key = {.low = {source.address[0] ^ x0, source.address[1] ^ x1},
-                  .high = {destination.address[0] ^ x0, destination.address[1] ^ x1},
-                  .rest = (source.port ^ xp) << 48U | (destination.port ^ xp) << 32U | rest},
+[[nodiscard]] inline bool is_ordered(const Packet& packet) noexcept {
+  return (static_cast<unsigned>(packet.protocol == ip_protocol::kIcmp) |
+          static_cast<unsigned>(packet.protocol == ip_protocol::kIcmpv6)) == 0;
+}
+
+// Address and port of an end are one number here.
+[[nodiscard, gnu::always_inline]] inline DirectedKey ipv4_key(const Packet& packet, bool vlan_in_key) noexcept {
+  const std::uint64_t source = ipv4_word(packet.source_address) << 16U | packet.source_port;
+  const std::uint64_t destination = ipv4_word(packet.destination_address) << 16U | packet.destination_port;
+  const std::uint64_t mask = mask_of(source > destination) & mask_of(is_ordered(packet));
+  const std::uint64_t difference = (source ^ destination) & mask;
+  const std::uint64_t low = source ^ difference, high = destination ^ difference;
+  return {.key = {.low = {low >> 16U, 0},
+                  .high = {high >> 16U, 0},
+                  .rest = low << 48U | (high & 0xFFFFU) << 32U | undirected_rest(packet, vlan_in_key)},
           .direction = static_cast<std::uint32_t>(mask & 1U)};
 }
 
+[[nodiscard]] inline DirectedKey ipv6_key(const Packet& packet, bool vlan_in_key) noexcept {
+  const std::uint64_t source[] = {eight_octets(packet.source_address), eight_octets(packet.source_address + 8),
+                                  packet.source_port};
+  const std::uint64_t destination[] = {eight_octets(packet.destination_address),
+                                       eight_octets(packet.destination_address + 8), packet.destination_port};
+  const bool greater = source[0] != destination[0]   ? source[0] > destination[0]
+                       : source[1] != destination[1] ? source[1] > destination[1]
+                                                     : source[2] > destination[2];
+  const std::uint64_t mask = mask_of(greater) & mask_of(is_ordered(packet));
+  const std::uint64_t x0 = (source[0] ^ destination[0]) & mask;
+  const std::uint64_t x1 = (source[1] ^ destination[1]) & mask;
+  const std::uint64_t xp = (source[2] ^ destination[2]) & mask;
+  return {
+      .key = {.low = {source[0] ^ x0, source[1] ^ x1},
+              .high = {destination[0] ^ x0, destination[1] ^ x1},
+              .rest = (source[2] ^ xp) << 48U | (destination[2] ^ xp) << 32U | undirected_rest(packet, vlan_in_key)},
+      .direction = static_cast<std::uint32_t>(mask & 1U)};
+}
+
 [[nodiscard]] inline DirectedKey directed_key(const Packet& packet, bool vlan_in_key) noexcept {
-  const bool icmp = packet.protocol == ip_protocol::kIcmp || packet.protocol == ip_protocol::kIcmpv6;
-  const std::uint32_t vlan = vlan_in_key ? packet.vlan_id : std::uint32_t{0};
-  const std::uint32_t rest = vlan << 16U | std::uint32_t{packet.protocol} << 8U | packet.ip_version;
-  const std::uint8_t* const source = packet.source_address;
-  const std::uint8_t* const destination = packet.destination_address;
-  if (packet.ip_version == 4) [[likely]] {
-    return order_ends({{ipv4_word(source), 0}, packet.source_port},
-                      {{ipv4_word(destination), 0}, packet.destination_port}, rest, !icmp);
-  }
-  return order_ends({{eight_octets(source), eight_octets(source + 8)}, packet.source_port},
-                    {{eight_octets(destination), eight_octets(destination + 8)}, packet.destination_port}, rest, !icmp);
+  return packet.ip_version == 4 ? ipv4_key(packet, vlan_in_key) : ipv6_key(packet, vlan_in_key);
 }
 
 }  // namespace whiteowl

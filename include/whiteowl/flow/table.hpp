@@ -66,7 +66,7 @@ struct alignas(64) Flow {
   std::uint64_t in_half_open : 1;  // stands in the queue of conversations without an answer
   std::uint64_t closed : 1;        // both FINs acknowledged, or reset
   std::uint64_t near : 1;          // the direction that lies in the entry
-  std::uint64_t answered : 1;      // the other one lies in the answers; else it is all zero, whatever lies there
+  std::uint64_t answered : 1;      // the other one lies in the answers; else it is all zero, and not looked at
   std::uint64_t initiator : 1;     // direction of the first packet, or of the one who was told to have begun
   std::uint64_t told : 1;          // a record has said who began: that is not said otherwise later
   std::uint64_t one_way : 1;       // counted as a conversation whose other direction is missing
@@ -95,25 +95,29 @@ class FlowTable {
         free_{capacity_, prefault, Access::in_order} {}
 
   void prefetch_bucket(std::uint64_t hash) const noexcept { index_.fetch(hash); }
-  // An entry that may be the key's.  Index kNone: surely none but in a bucket that overflowed.
+  // An entry that may be a packet's, and where its direction's record then lies.  Null: surely none but in a bucket
+  // that overflowed.
   struct Candidate {
-    std::uint32_t index;
-    std::uint32_t near;
+    Flow* flow;
+    FlowDirection* way;
   };
-  [[nodiscard]] Candidate candidate(std::uint64_t hash) const noexcept {
+  [[nodiscard]] Candidate candidate(std::uint64_t hash, unsigned direction) noexcept {
     const std::uint32_t number = index_.candidate(hash);
-    return number == kNone ? Candidate{kNone, 0} : Candidate{number >> 1U, number & 1U};
+    if (number == kNone) return {};
+    Flow& flow = entries_[number >> 1U];
+    return {&flow, chosen((number & 1U) == direction, &flow.way, &answers_[number >> 1U])};
+  }
+  // Whether it is the entry: true means no less than found by find(), as long as nothing was erased since candidate().
+  [[nodiscard]] static bool is(const Candidate& candidate, const FlowKey& key) noexcept {
+    return candidate.flow != nullptr && candidate.flow->key == key;
+  }
+  [[nodiscard]] std::uint32_t index_of(const Flow& flow) const noexcept {
+    return static_cast<std::uint32_t>(&flow - entries_.data());
   }
   [[nodiscard]] std::uint32_t find(const FlowKey& key, std::uint64_t hash) const noexcept {
     const std::uint32_t number =
         index_.find(hash, [this, &key](std::uint32_t found) { return entries_[found >> 1U].key == key; });
     return number == kNone ? kNone : number >> 1U;
-  }
-  // The same, tried first where candidate() pointed some inserts and erasures ago.
-  [[nodiscard]] std::uint32_t find(const FlowKey& key, std::uint64_t hash, std::uint32_t candidate) const noexcept {
-    if (candidate != kNone && entries_[candidate].in_use != 0 && entries_[candidate].key == key) [[likely]]
-      return candidate;
-    return find(key, hash);
   }
   // The key is not in the table, and the table is not full.  `near`: the direction that is to lie in the entry.  The
   // entry is all zero but for its place in the wheel and the queues, which it inherits from its predecessor.
@@ -157,12 +161,9 @@ class FlowTable {
   // The same to write into.
   [[nodiscard]] FlowDirection& open_way(std::uint32_t index, unsigned direction) noexcept {
     Flow& flow = entries_[index];
-    const std::uint64_t is_near = mask_of(flow.near == direction);
-    if ((is_near | flow.answered) == 0) [[unlikely]] {
-      answers_[index] = {};
-      flow.answered = 1;
-    }
-    return *chosen(is_near != 0, &flow.way, &answers_[index]);
+    const bool is_near = flow.near == direction;
+    if (!is_near) flow.answered = 1;
+    return *chosen(is_near, &flow.way, &answers_[index]);
   }
   [[nodiscard]] FlowCold& cold(std::uint32_t index, unsigned direction) noexcept {
     Flow& flow = entries_[index];
@@ -170,17 +171,18 @@ class FlowTable {
   }
   // Both directions all zero again.
   void forget_ways(std::uint32_t index) noexcept {
-    entries_[index].way = {};
-    entries_[index].answered = 0;
+    Flow& flow = entries_[index];
+    flow.way = {};
+    if (flow.answered != 0) answers_[index] = {};
+    flow.answered = 0;
   }
-  // A packet of this conversation and direction comes soon.
-  void fetch(std::uint32_t index, std::uint32_t near, unsigned direction) const noexcept {
-    const Flow& flow = entries_[index];
-    fetch_line(&flow);
-    fetch_line(chosen(near == direction, &flow.way, &answers_[index]));
+  // A packet of the candidate's conversation and direction comes soon.
+  static void fetch(const Candidate& candidate) noexcept {
+    fetch_line(candidate.flow);
+    fetch_line(candidate.way);
   }
   // It is a SYN.
-  void fetch_opening(std::uint32_t index) const noexcept { fetch_line(&entries_[index].tcp.isn); }
+  static void fetch_opening(const Candidate& candidate) noexcept { fetch_line(&candidate.flow->tcp.isn); }
   void fetch_all(std::uint32_t index) const noexcept {
     fetch_lines(entries_[index]);
     fetch_line(&answers_[index]);
@@ -193,6 +195,7 @@ class FlowTable {
   void release(std::uint32_t index) noexcept {
     Flow& flow = entries_[index];
     flow.in_use = 0;
+    flow.key.rest = 0;  // no packet's: its IP version is 4 or 6
     flow.closed = 0;
     flow.fins = 0;
     flow.tcp = {};

@@ -29,6 +29,9 @@ class Decoder {
   [[nodiscard]] Discard decode(const Frame& frame, Packet& packet) noexcept;
 
  private:
+  // Its own function, so that decode() has nothing to keep on the stack.
+  [[nodiscard, gnu::noinline]] Discard decode_any(const Frame& frame, Packet& packet) noexcept;
+
   DecodeSettings settings_;
   FragmentCache fragments_;
 };
