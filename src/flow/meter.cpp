@@ -359,8 +359,7 @@ struct Meter::Impl {
   // The packet's conversation, with nothing left in it that was due before the packet.
   [[gnu::noinline]] std::uint32_t settle(const ClassifiedPacket& item, FlowTable::Candidate candidate) noexcept {
     const Duration now = item.age;
-    const std::uint32_t index =
-        FlowTable::is(candidate, item.key) ? table.index_of(*candidate.flow) : table.find(item.key, item.hash);
+    const std::uint32_t index = FlowTable::is(candidate, item.key) ? candidate.index : table.find(item.key, item.hash);
     if (index == FlowTable::kNone) return begin_conversation(item, now);
     Flow& flow = table.flow(index);
     if (is_settled(flow, now)) return index;
@@ -373,18 +372,18 @@ struct Meter::Impl {
     }
     return index;
   }
-  [[gnu::noinline]] void observe_tcp(const ClassifiedPacket& item, Flow& flow) noexcept {
+  [[gnu::noinline]] void observe_tcp(const ClassifiedPacket& item, std::uint32_t index, Flow& flow) noexcept {
     if (!tcp_settings.track) return observe_flags(item, flow);
     if (item.packet.fragment) return tcp.observe_fragment(flow.tcp, item.direction);
     if (item.packet.tcp == nullptr) return;
-    TcpConversation& conversation = flow.tcp;
-    if (tcp.observe(conversation, item.direction, item.packet, item.hash) == TcpVerdict::restart) {
-      const std::uint32_t index = table.index_of(flow);
-      export_both(index, FlowEndReason::end_of_flow);
-      renew(index, item);
-      tcp.restart(conversation, item.direction, item.packet, item.hash);
-    }
-    note_closed(flow, conversation.state == TcpState::closed);
+    if (tcp.observe(flow.tcp, item.direction, item.packet, item.hash) == TcpVerdict::restart) [[unlikely]]
+      restart(item, index);
+    note_closed(flow, flow.tcp.state == TcpState::closed);
+  }
+  [[gnu::noinline]] void restart(const ClassifiedPacket& item, std::uint32_t index) noexcept {
+    export_both(index, FlowEndReason::end_of_flow);
+    renew(index, item);
+    tcp.restart(table.flow(index).tcp, item.direction, item.packet, item.hash);
   }
   // Without TCP metering a connection is closed by a reset, or when a FIN of each side has passed.
   static void observe_flags(const ClassifiedPacket& item, Flow& flow) noexcept {
@@ -403,14 +402,14 @@ struct Meter::Impl {
     const Duration now = item.age;
     if (!FlowTable::is(candidate, item.key) || !is_settled(*candidate.flow, now)) [[unlikely]] {
       const std::uint32_t index = settle(item, candidate);
-      candidate = {&table.flow(index), &table.open_way(index, item.direction)};
+      candidate = {&table.flow(index), &table.open_way(index, item.direction), index};
     }
     Flow& flow = *candidate.flow;
     FlowDirection& way = *candidate.way;
     const bool is_tcp = packet.protocol == ip_protocol::kTcp;
-    if (is_tcp) observe_tcp(item, flow);
+    if (is_tcp) observe_tcp(item, candidate.index, flow);
     if (way.packets == 0) [[unlikely]]
-      open_record(item, flow);
+      open_record(item, candidate.index);
     const Timestamp time = packet.frame->time;
     const std::uint8_t ttl = packet.ttl;
     way.packets += 1;
@@ -422,12 +421,12 @@ struct Meter::Impl {
     way.max_ttl = std::max(way.max_ttl, ttl);
     if (!is_tcp) return;
     if (packet.tcp != nullptr) way.tcp_flags |= packet.tcp->flags();
-    if (flow.closed != 0) queue_closed(table.index_of(flow));
+    if (flow.closed != 0) queue_closed(candidate.index);
   }
-  [[gnu::noinline]] void open_record(const ClassifiedPacket& item, Flow& flow) noexcept {
+  [[gnu::noinline]] void open_record(const ClassifiedPacket& item, std::uint32_t index) noexcept {
     const Packet& packet = item.packet;
     const Duration now = item.age;
-    const std::uint32_t index = table.index_of(flow);
+    Flow& flow = table.flow(index);
     FlowDirection& way = table.open_way(index, item.direction);
     FlowCold& cold = table.cold(index, item.direction);
     flow.due = std::min<std::uint64_t>(flow.due, flow_due(soonest_due(now))) & kFlowDueMask;
@@ -465,7 +464,7 @@ struct Meter::Impl {
     if (candidate.flow == nullptr) return candidate;
     FlowTable::fetch(candidate);
     if (syn) FlowTable::fetch_opening(candidate);
-    if (with_tcp) tcp.fetch_place(table.index_of(*candidate.flow) + 1, item.direction, item.packet.payload_octets > 0);
+    if (with_tcp) tcp.fetch_place(candidate.index + 1, item.direction, item.packet.payload_octets > 0);
     return candidate;
   }
   void update_all(const ClassifiedBatch& batch) noexcept {

@@ -2,8 +2,6 @@
 
 #include "whiteowl/tcp/common_segment.hpp"
 
-#include <cstdlib>
-
 #include "whiteowl/base/branchless.hpp"
 #include "whiteowl/tcp/duplicate.hpp"
 #include "whiteowl/tcp/fingerprint.hpp"
@@ -29,9 +27,28 @@ bool is_settled(const TcpConversation& conversation, const TcpDirection& sender,
              (sender.flags & peer.flags & kSettled) == kSettled, conversation.state == TcpState::established);
 }
 
+bool slept_long(const TcpConversation& conversation, const Segment& segment) noexcept {
+  constexpr std::int64_t kLongest = kLongSilenceUs - 1;  // either way: the clock may have gone back
+  return static_cast<std::uint64_t>(segment.time_us - conversation.last_us + kLongest) > 2 * kLongest;
+}
+
+// Each question is nearly always answered the same way, which makes a branch cheaper than to ask them all.
+template <bool kData>
+bool is_common(const TcpDirection& sender, const TcpDirection& peer, const Segment& segment) noexcept {
+  // What place_segment() takes for a probe or a keep-alive has one octet.
+  if (kData && (segment.payload == 1 || !(segment.seq == sender.snd_max))) return false;
+  // So it is inside every window.
+  if (static_cast<std::uint32_t>(sender.snd_max - sender.una) > kAlwaysAcceptable) return false;
+  return segment.ack - peer.una >= (kData ? 0 : 1) && !segment.ack.after(peer.snd_max);
+}
+
 template <bool kData>
 void take(const TcpRules& rules, TcpConversation& conversation, TcpDirection& sender, TcpDirection& peer,
           const Segment& segment) noexcept {
+  conversation.last_us = segment.time_us;
+  sender.last_at = segment.now;
+  note_raw_window(sender, segment.window);
+  sender.window = segment.window;
   if constexpr (kData) {
     sender.strikes = 0;
     sender.snd_max = segment.end;
@@ -53,39 +70,35 @@ void take(const TcpRules& rules, TcpConversation& conversation, TcpDirection& se
   if constexpr (!kData) remember_timestamp(sender, segment, true);
 }
 
-}  // namespace
-
-bool observe_common(const TcpRules& rules, TcpConversation& conversation, TcpDirections& directions, unsigned direction,
-                    const Packet& packet) noexcept {
-  TcpDirection& sender = directions.of[direction];
-  TcpDirection& peer = directions.of[direction ^ 1U];
-  if (!is_settled(conversation, sender, peer)) return false;
-  Segment segment = read_fixed_header(packet);
-  if (!read_usual_options(packet, segment)) return false;
+// The packet's segment, of which nothing but the question whether it is common is still open.
+template <bool kData>
+bool observe_as(const TcpRules& rules, TcpConversation& conversation, TcpDirection& sender, TcpDirection& peer,
+                const Packet& packet, Segment& segment) noexcept {
+  segment.length = kData ? segment.payload : 0;  // neither SYN nor FIN
+  segment.end = segment.seq + segment.length;
   segment.ts_is_new = ts_is_new(segment, sender);
-  const bool data = segment.payload > 0;
-  const bool open = (segment.flags & kFlagsAsked) == tcp_flag::kAck;
-  const bool awake = std::abs(segment.time_us - conversation.last_us) < kLongSilenceUs;
-  // So it is inside every window; what place_segment() takes for a probe or a keep-alive has one octet.
-  const auto in_flight = static_cast<std::uint32_t>(sender.snd_max - sender.una);
-  const bool in_order = all((segment.seq == sender.snd_max) | !data, in_flight <= kAlwaysAcceptable);
-  const bool says_something = segment.ack - peer.una >= (data ? 0 : 1);
-  const bool believable = !segment.ack.after(peer.snd_max);
-  if (!all(open, awake, in_order, segment.payload != 1, says_something, believable)) return false;
+  if (!is_common<kData>(sender, peer, segment)) return false;
   if (rules.dedup) {
     const std::uint32_t print = fingerprint(packet);
     if (knows_fingerprint(sender, print)) return false;
     remember_fingerprint(sender, print);
   }
-  conversation.last_us = segment.time_us;
-  sender.last_at = segment.now;
-  note_raw_window(sender, segment.window);
-  sender.window = segment.window;
-  if (data)
-    take<true>(rules, conversation, sender, peer, segment);
-  else
-    take<false>(rules, conversation, sender, peer, segment);
+  take<kData>(rules, conversation, sender, peer, segment);
   return true;
+}
+
+}  // namespace
+
+bool observe_common(const TcpRules& rules, TcpConversation& conversation, TcpDirections& directions, unsigned direction,
+                    const Packet& packet) noexcept {
+  TcpDirection& sender = at_kept_address(directions.of[direction]);
+  TcpDirection& peer = at_kept_address(directions.of[direction ^ 1U]);
+  if (!is_settled(conversation, sender, peer)) return false;
+  Segment segment = read_fixed_header(packet);
+  if ((segment.flags & kFlagsAsked) != tcp_flag::kAck || !read_usual_options(packet, segment)) return false;
+  if (slept_long(conversation, segment)) return false;
+  return segment.payload > 0 ? observe_as<true>(rules, conversation, sender, peer, packet, segment)
+                             : observe_as<false>(rules, conversation, sender, peer, packet, segment);
 }
 
 }  // namespace whiteowl

@@ -18,6 +18,14 @@ namespace whiteowl {
   return mask;
 }
 
+// The object at an address that is made once: a compiler that knows how it is made makes it anew at each use.
+template <typename T>
+[[nodiscard]] inline T& at_kept_address(T& object) noexcept {
+  T* address = &object;
+  __asm__("" : "+r"(address));
+  return *address;
+}
+
 // For questions that are all asked at once: one branch where they are many, nearly always taken the same way.
 template <typename... Bools>
 [[nodiscard]] inline bool all(Bools... answers) noexcept {

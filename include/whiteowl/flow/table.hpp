@@ -100,19 +100,18 @@ class FlowTable {
   struct Candidate {
     Flow* flow;
     FlowDirection* way;
+    std::uint32_t index;
   };
   [[nodiscard]] Candidate candidate(std::uint64_t hash, unsigned direction) noexcept {
     const std::uint32_t number = index_.candidate(hash);
     if (number == kNone) return {};
-    Flow& flow = entries_[number >> 1U];
-    return {&flow, chosen((number & 1U) == direction, &flow.way, &answers_[number >> 1U])};
+    const std::uint32_t index = number >> 1U;
+    Flow& flow = entries_[index];
+    return {&flow, chosen((number & 1U) == direction, &flow.way, &answers_[index]), index};
   }
   // Whether it is the entry: true means no less than found by find(), as long as nothing was erased since candidate().
   [[nodiscard]] static bool is(const Candidate& candidate, const FlowKey& key) noexcept {
     return candidate.flow != nullptr && candidate.flow->key == key;
-  }
-  [[nodiscard]] std::uint32_t index_of(const Flow& flow) const noexcept {
-    return static_cast<std::uint32_t>(&flow - entries_.data());
   }
   [[nodiscard]] std::uint32_t find(const FlowKey& key, std::uint64_t hash) const noexcept {
     const std::uint32_t number =
