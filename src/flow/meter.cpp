@@ -240,9 +240,12 @@ struct Meter::Impl {
   // ---- the end of a conversation
 
   void remove(std::uint32_t index) noexcept { table.erase(index, table.flow(index).key.hash(hash_key)); }
+  // The conversation may be removed once its records are made: until then its place in the index has been fetched.
+  void fetch_removal(std::uint32_t index) noexcept { table.prefetch_bucket(table.flow(index).key.hash(hash_key)); }
   void look(std::uint32_t index, Duration now) noexcept {
     Flow& flow = table.flow(index);
     if (flow.in_use == 0) return;
+    fetch_removal(index);
     if (export_due(index, now)) return remove(index);
     const Duration next = next_deadline(index);
     flow.due = flow_due(next) & kFlowDueMask;
@@ -262,6 +265,7 @@ struct Meter::Impl {
       Flow& flow = table.flow(index);
       flow.in_closed = 0;
       if (flow.in_use == 0 || flow.closed == 0) continue;
+      fetch_removal(index);
       if (export_due(index, now))
         remove(index);
       else
@@ -296,8 +300,7 @@ struct Meter::Impl {
   // with the keys in them, their places in the index.
   void fetch_victims() noexcept {
     if (const auto* later = half_open.later(kFetchedAhead); later != nullptr) fetch_lines(table.flow(*later));
-    if (const auto* sooner = half_open.later(kFetchedAhead / 2); sooner != nullptr)
-      table.prefetch_bucket(table.flow(*sooner).key.hash(hash_key));
+    if (const auto* sooner = half_open.later(kFetchedAhead / 2); sooner != nullptr) fetch_removal(*sooner);
   }
   // What costs least goes first: the oldest conversation that never got an answer, else the longest idle one among
   // those that are due next.

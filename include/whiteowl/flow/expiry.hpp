@@ -87,7 +87,7 @@ class ExpiryWheel {
   static std::uint32_t take(FlowTable& table, std::uint32_t at, Look& look) noexcept {
     Flow& flow = table.flow(at - 1);
     const std::uint32_t next = flow.next;
-    if (next != 0) fetch_line(&table.flow(next - 1));
+    if (next != 0) table.fetch_all(next - 1);
     flow.scheduled = 0;
     look(at - 1);
     return next;
