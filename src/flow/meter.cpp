@@ -44,7 +44,7 @@ struct Meter::Impl {
         capacity{(flow_settings.max_flows + workers - 1) / workers},
         tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault, fold(key.a, key.b)},
         table{capacity, flow_settings.prefault},
-        wheel{flow_settings.prefault},
+        wheel{table.capacity(), flow_settings.prefault},
         closed{table.capacity(), flow_settings.prefault},
         half_open{table.capacity(), flow_settings.prefault} {}
 
@@ -240,6 +240,11 @@ struct Meter::Impl {
   // ---- the end of a conversation
 
   void remove(std::uint32_t index) noexcept { table.erase(index, table.flow(index).key.hash(hash_key)); }
+  // Records of both directions are made soon.
+  void fetch_for_records(std::uint32_t index) const noexcept {
+    table.fetch_all(index);
+    if (tcp_settings.track) tcp.fetch_all(index + 1);
+  }
   // The conversation may be removed once its records are made: until then its place in the index has been fetched.
   void fetch_removal(std::uint32_t index) noexcept { table.prefetch_bucket(table.flow(index).key.hash(hash_key)); }
   void look(std::uint32_t index, Duration now) noexcept {
@@ -250,17 +255,16 @@ struct Meter::Impl {
     const Duration next = next_deadline(index);
     flow.due = flow_due(next) & kFlowDueMask;
     // A record that opens after this look is due no earlier than one active timeout from now.
-    wheel.schedule(table, index, std::min(next, now + settings.active_timeout));
+    wheel.schedule(index, std::min(next, now + settings.active_timeout));
   }
   void advance(Duration now) noexcept {
-    wheel.advance(table, now, [this, now](std::uint32_t index) { look(index, now); });
+    wheel.advance(
+        now, [this, now](std::uint32_t index) { look(index, now); },
+        [this](std::uint32_t index) { table.fetch_all(index); });
     while (const auto* item = closed.front()) {
       if (static_cast<std::int32_t>(due_units(now) - item->due) <= 0) break;
       const std::uint32_t index = item->index;
-      if (const auto* later = closed.later(kFetchedAhead); later != nullptr) {
-        table.fetch_all(later->index);
-        if (tcp_settings.track) tcp.fetch_all(later->index + 1);
-      }
+      if (const auto* later = closed.later(kFetchedAhead); later != nullptr) fetch_for_records(later->index);
       closed.pop();
       Flow& flow = table.flow(index);
       flow.in_closed = 0;
@@ -319,10 +323,10 @@ struct Meter::Impl {
       if (without_answer(index)) return evict(index, counters.evictions_half_open);
     }
     std::uint32_t victim = FlowTable::kNone;
-    wheel.soonest(table, kEvictionLooks, [&](std::uint32_t index) {
+    wheel.soonest(kEvictionLooks, [&](std::uint32_t index) {
       Flow& flow = table.flow(index);
       if (flow.in_use == 0) return;
-      wheel.schedule(table, index, std::min(next_deadline(index), now + settings.active_timeout));
+      wheel.schedule(index, std::min(next_deadline(index), now + settings.active_timeout));
       if (victim == FlowTable::kNone || last_seen(index) < last_seen(victim)) victim = index;
     });
     // Every entry in use stands in the wheel, so there is one.
@@ -336,7 +340,7 @@ struct Meter::Impl {
     const std::uint32_t index = table.insert(item.key, item.hash, item.direction);
     renew(index, item);
     Flow& flow = table.flow(index);
-    if (flow.scheduled == 0) wheel.schedule(table, index, soonest_due(now));
+    if (!wheel.is_scheduled(index)) wheel.schedule(index, soonest_due(now));
     if (flow.in_half_open == 0) {
       flow.in_half_open = 1;
       half_open.push(index);
@@ -533,7 +537,7 @@ void Meter::set_timeouts(Duration active, Duration inactive, Duration close_ling
   self.settings.inactive_timeout = inactive;
   self.tcp_settings.close_linger = close_linger;
   if (!nearer) return;  // each look that is planned comes early enough
-  self.wheel.look_at_all(self.table, [&self](std::uint32_t index) { self.look(index, self.age); });
+  self.wheel.look_at_all([&self](std::uint32_t index) { self.look(index, self.age); });
   self.publish();
 }
 

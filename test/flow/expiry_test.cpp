@@ -10,85 +10,90 @@ using namespace whiteowl;
 using namespace std::chrono_literals;
 
 namespace {
+constexpr auto kNobody = [](std::uint32_t) {};
 constexpr Duration kSlot{std::int64_t{1} << ExpiryWheel::kSlotBits};
-}
+}  // namespace
 
 TEST_CASE("an entry is looked at after its deadline and at most one slot later") {
-  FlowTable table{1000, Prefault::no};
-  ExpiryWheel wheel{Prefault::no};
-  for (std::uint32_t i = 0; i < 1000; ++i) wheel.schedule(table, i, i * 17ms);
-  std::set<std::uint32_t> seen;
-  bool in_time = true;
+  ExpiryWheel wheel{1000, Prefault::no};
+  for (std::uint32_t i = 0; i < 1000; ++i) wheel.schedule(i, i * 17ms);
+  std::set<std::uint32_t> seen, announced;
+  bool in_time = true, all_announced = true;
   for (Duration now{}; now < 20s; now += 11ms) {
-    wheel.advance(table, now, [&](std::uint32_t i) {
+    const auto look = [&](std::uint32_t i) {
+      CHECK_FALSE(wheel.is_scheduled(i));
       seen.insert(i);
+      all_announced = all_announced && announced.erase(i) == 1;
       const Duration deadline = i * 17ms;
       in_time = in_time && deadline <= now && now - deadline <= kSlot + 11ms;
-    });
+    };
+    wheel.advance(now, look, [&](std::uint32_t i) { announced.insert(i); });
   }
   CHECK(in_time);
+  CHECK(all_announced);
+  CHECK(announced.empty());
   CHECK(seen.size() == 1000);
 }
 
 TEST_CASE("a deadline beyond the horizon is met in several looks, and a jump over everything looks once at each") {
-  FlowTable table{2, Prefault::no};
-  ExpiryWheel wheel{Prefault::no};
-  wheel.schedule(table, 0, 10'000s);
+  ExpiryWheel wheel{2, Prefault::no};
+  wheel.schedule(0, 10'000s);
   int looks = 0;
   bool met = false;
   for (Duration now{}; now < 10'002s; now += 1s) {
-    wheel.advance(table, now, [&](std::uint32_t i) {
+    const auto look = [&](std::uint32_t i) {
       ++looks;
       if (now < 10'000s)
-        wheel.schedule(table, i, 10'000s);
+        wheel.schedule(i, 10'000s);
       else
         met = true;
-    });
+    };
+    wheel.advance(now, look, kNobody);
   }
   CHECK(met);
   CHECK(looks < 25);
-  wheel.schedule(table, 1, 10'003s);
+  wheel.schedule(1, 10'003s);
   int again = 0;
-  wheel.advance(table, 10'000'000s, [&](std::uint32_t) { ++again; });
+  wheel.advance(
+      10'000'000s, [&](std::uint32_t) { ++again; }, kNobody);
   CHECK(again == 1);
 }
 
 TEST_CASE("all are looked at once, also those that are put where was looked before") {
-  FlowTable table{100, Prefault::no};
-  ExpiryWheel wheel{Prefault::no};
-  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s + i * 1s);
+  ExpiryWheel wheel{100, Prefault::no};
+  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(i, 1s + i * 1s);
   std::multiset<std::uint32_t> seen;
-  wheel.look_at_all(table, [&](std::uint32_t i) {
+  wheel.look_at_all([&](std::uint32_t i) {
     seen.insert(i);
-    if (i % 2 == 0) wheel.schedule(table, i, (100 - i) * 500ms);
+    if (i % 2 == 0) wheel.schedule(i, (100 - i) * 500ms);
   });
   CHECK(seen.size() == 100);
   CHECK(std::set<std::uint32_t>(seen.begin(), seen.end()).size() == 100);
   std::set<std::uint32_t> left;
-  wheel.advance(table, 200s, [&](std::uint32_t i) { left.insert(i); });
+  wheel.advance(
+      200s, [&](std::uint32_t i) { left.insert(i); }, kNobody);
   CHECK(left.size() == 50);
 }
 
 TEST_CASE("the soonest come first and the look is bounded") {
-  FlowTable table{100, Prefault::no};
-  ExpiryWheel wheel{Prefault::no};
-  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s + i * 1s);
+  ExpiryWheel wheel{100, Prefault::no};
+  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(i, 1s + i * 1s);
   std::vector<std::uint32_t> order;
   const auto put_back = [&](std::uint32_t i) {
     order.push_back(i);
-    wheel.schedule(table, i, 1s + i * 1s);
+    wheel.schedule(i, 1s + i * 1s);
   };
-  wheel.soonest(table, 5, put_back);
+  wheel.soonest(5, put_back);
   CHECK(order == std::vector<std::uint32_t>{0, 1, 2, 3, 4});
 }
 
 TEST_CASE("a look at part of a slot loses nothing of it") {
-  FlowTable table{100, Prefault::no};
-  ExpiryWheel wheel{Prefault::no};
-  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(table, i, 1s);
-  wheel.soonest(table, 10, [&](std::uint32_t i) { wheel.schedule(table, i, 1s); });
+  ExpiryWheel wheel{100, Prefault::no};
+  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(i, 1s);
+  wheel.soonest(10, [&](std::uint32_t i) { wheel.schedule(i, 1s); });
   std::set<std::uint32_t> seen;
-  wheel.advance(table, 2s, [&](std::uint32_t i) { seen.insert(i); });
+  wheel.advance(
+      2s, [&](std::uint32_t i) { seen.insert(i); }, kNobody);
   CHECK(seen.size() == 100);
 }
 

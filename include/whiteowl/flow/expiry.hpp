@@ -7,94 +7,113 @@
 // does not depend on that delay, because a packet that finds a deadline passed has the record exported first.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
 #include "whiteowl/base/memory.hpp"
 #include "whiteowl/base/time.hpp"
-#include "whiteowl/flow/table.hpp"
 
 namespace whiteowl {
 
+// Of entry numbers below `capacity`.  Their links lie beside each other, so that to go along a list waits for no entry,
+// and entries can be fetched before their turn.
 class ExpiryWheel {
  public:
   static constexpr unsigned kSlotBits = 27;  // 2^27 ns
   static constexpr std::uint32_t kSlots = 4096;
 
-  explicit ExpiryWheel(Prefault prefault) : heads_{kSlots, prefault} {}
+  ExpiryWheel(std::uint32_t capacity, Prefault prefault) : heads_{kSlots, prefault}, links_{capacity, prefault} {}
 
+  [[nodiscard]] bool is_scheduled(std::uint32_t index) const noexcept { return links_[index] != kNowhere; }
   // Puts an entry that stands in no slot where `deadline` lies; beyond the horizon (9 minutes) the furthest slot must
   // do.
-  void schedule(FlowTable& table, std::uint32_t index, Duration deadline) noexcept {
+  void schedule(std::uint32_t index, Duration deadline) noexcept {
     std::int64_t slot = deadline.count() >> kSlotBits;
     if (slot < current_) slot = current_;
     if (slot >= current_ + kSlots) slot = current_ + kSlots - 1;
-    Flow& flow = table.flow(index);
-    std::uint32_t& head = heads_[static_cast<std::size_t>(slot) & (kSlots - 1)];
-    flow.next = head;
-    flow.scheduled = 1;
-    head = index + 1;  // 0 = empty list, so that zeroed memory is an empty wheel
+    Link& head = head_of(slot);
+    links_[index] = std::max(head, kEnd);
+    head = index + kFirst;
   }
-  // Calls look(index) for each entry of the slots that lie wholly before `now`.  The entry stands in no slot then; look
-  // may schedule it again.
-  template <typename Look>
-  void advance(FlowTable& table, Duration now, Look&& look) noexcept {
+  // Calls look(index) for each entry of the slots that lie wholly before `now`, and soon(index) some entries before
+  // that.  The entry stands in no slot when it is looked at; look may schedule it again.
+  template <typename Look, typename Soon>
+  void advance(Duration now, Look&& look, Soon&& soon) noexcept {
     const std::int64_t target = now.count() >> kSlotBits;
     if (target - current_ > kSlots) current_ = target - kSlots;  // every slot once is enough
     while (current_ < target) {
-      std::uint32_t at = heads_[static_cast<std::size_t>(current_) & (kSlots - 1)];
-      heads_[static_cast<std::size_t>(current_) & (kSlots - 1)] = 0;
+      Link at = std::exchange(head_of(current_), kNowhere);
       ++current_;
-      while (at != 0) at = take(table, at, look);
+      Link ahead = at;
+      for (unsigned i = 0; i < kSoon && ahead >= kFirst; ++i) ahead = pass(ahead, soon);
+      while (at >= kFirst) {
+        if (ahead >= kFirst) ahead = pass(ahead, soon);
+        at = take(at, look);
+      }
     }
   }
   // Calls look(index) for the `limit` entries that will be due next, or for all if there are fewer.  The entry stands
   // in no slot then; look schedules it again.
   template <typename Look>
-  void soonest(FlowTable& table, std::uint32_t limit, Look&& look) noexcept {
+  void soonest(std::uint32_t limit, Look&& look) noexcept {
     for (std::int64_t slot = current_; slot < current_ + kSlots && limit > 0; ++slot) {
-      std::uint32_t& head = heads_[static_cast<std::size_t>(slot) & (kSlots - 1)];
-      std::uint32_t at = head;
-      head = 0;  // what look puts back into this slot is not looked at again
-      for (; at != 0 && limit > 0; --limit) at = take(table, at, look);
-      if (at == 0) continue;
-      std::uint32_t* end = &head;  // at most `limit` were put back, so the way to their end is short
-      while (*end != 0) end = &table.flow(*end - 1).next;
+      Link& head = head_of(slot);
+      Link at = std::exchange(head, kNowhere);  // what look puts back into this slot is not looked at again
+      for (; at >= kFirst && limit > 0; --limit) at = take(at, look);
+      if (at < kFirst) continue;
+      Link* end = &head;  // at most `limit` were put back, so the way to their end is short
+      while (*end >= kFirst) end = &links_[*end - kFirst];
       *end = at;
     }
   }
   // Calls look(index) once for each entry.  The entry stands in no slot then; look may schedule it again, where
   // deadlines have come nearer also in a slot that was looked through already.
   template <typename Look>
-  void look_at_all(FlowTable& table, Look&& look) noexcept {
-    std::uint32_t all = 0;
-    for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
-      for (std::uint32_t at = std::exchange(heads_[slot], 0); at != 0;) {
-        Flow& flow = table.flow(at - 1);
-        const std::uint32_t next = std::exchange(flow.next, all);
+  void look_at_all(Look&& look) noexcept {
+    Link all = kEnd;
+    for (std::int64_t slot = 0; slot < kSlots; ++slot) {
+      for (Link at = std::exchange(head_of(slot), kNowhere); at >= kFirst;) {
+        const Link next = std::exchange(links_[at - kFirst], all);
         all = at;
         at = next;
       }
     }
-    while (all != 0) all = take(table, all, look);
+    while (all >= kFirst) all = take(all, look);
   }
-  void clear() noexcept { heads_.clear(); }
-  [[nodiscard]] std::size_t memory_octets() const noexcept { return heads_.octets(); }
+  void clear() noexcept {
+    heads_.clear();
+    links_.clear();
+  }
+  [[nodiscard]] std::size_t memory_octets() const noexcept { return heads_.octets() + links_.octets(); }
 
  private:
+  // What follows in the list: an entry's number + kFirst, or nothing.  An entry that stands in no list says so, and
+  // zeroed memory is an empty wheel.
+  using Link = std::uint32_t;
+  static constexpr Link kNowhere = 0, kEnd = 1, kFirst = 2;
+  static constexpr unsigned kSoon = 4;  // an entry is worth several lines
+
+  [[nodiscard]] Link& head_of(std::int64_t slot) noexcept {
+    return heads_[static_cast<std::size_t>(slot) & (kSlots - 1)];
+  }
+  template <typename Soon>
+  [[nodiscard]] Link pass(Link at, Soon& soon) const noexcept {
+    soon(at - kFirst);
+    return links_[at - kFirst];
+  }
   template <typename Look>
-  static std::uint32_t take(FlowTable& table, std::uint32_t at, Look& look) noexcept {
-    Flow& flow = table.flow(at - 1);
-    const std::uint32_t next = flow.next;
-    if (next != 0) table.fetch_all(next - 1);
-    flow.scheduled = 0;
-    look(at - 1);
+  [[nodiscard]] Link take(Link at, Look& look) noexcept {
+    const Link next = std::exchange(links_[at - kFirst], kNowhere);
+    look(at - kFirst);
     return next;
   }
 
   std::int64_t current_ = 0;  // first slot not yet advanced over
-  ZeroedArray<std::uint32_t> heads_;
+  ZeroedArray<Link> heads_;
+  ZeroedArray<Link> links_;
 };
 
 struct ClosedItem {

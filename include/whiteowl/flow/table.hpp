@@ -61,7 +61,6 @@ struct alignas(64) Flow {
   // every age.
   std::uint64_t due : 40;
   std::uint64_t in_use : 1;
-  std::uint64_t scheduled : 1;     // stands in the wheel
   std::uint64_t in_closed : 1;     // stands in the queue of closed conversations
   std::uint64_t in_half_open : 1;  // stands in the queue of conversations without an answer
   std::uint64_t closed : 1;        // both FINs acknowledged, or reset
@@ -72,8 +71,7 @@ struct alignas(64) Flow {
   std::uint64_t one_way : 1;       // counted as a conversation whose other direction is missing
   std::uint64_t fins : 2;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
   TcpConversation tcp;
-  Timestamp born;      // first packet's stamp: with the key, the identity of the conversation
-  std::uint32_t next;  // in the list of its wheel slot
+  Timestamp born;  // first packet's stamp: with the key, the identity of the conversation
   FlowCold cold;
   FlowDirection way;
 };
@@ -119,7 +117,7 @@ class FlowTable {
     return number == kNone ? kNone : number >> 1U;
   }
   // The key is not in the table, and the table is not full.  `near`: the direction that is to lie in the entry.  The
-  // entry is all zero but for its place in the wheel and the queues, which it inherits from its predecessor.
+  // entry is all zero but for its place in the queues, which it inherits from its predecessor, as that in the wheel.
   [[nodiscard]] std::uint32_t insert(const FlowKey& key, std::uint64_t hash, std::uint32_t near) noexcept {
     assert(!full());
     const std::uint32_t index = free_count_ > 0 ? free_[--free_count_] : fresh_++;
