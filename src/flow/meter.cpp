@@ -297,6 +297,7 @@ struct Meter::Impl {
     export_both(index, FlowEndReason::lack_of_resources);
     counter.add();
     remove(index);
+    // It may come back into this entry before the batch is over, the other way round.
     for (FlowTable::Candidate& candidate : candidates)
       if (candidate.flow == &table.flow(index)) candidate.flow = nullptr;
   }
@@ -311,7 +312,7 @@ struct Meter::Impl {
   void make_room(Duration now) noexcept {
     const std::uint32_t before = table.size();
     advance(now);
-    if (table.size() != before) candidates.fill({});
+    if (table.size() != before) candidates.fill({});  // as in evict(), of whoever was removed
     if (!table.full()) return;
     for (std::uint32_t looks = 0; looks < kEvictionLooks; ++looks) {
       const auto* item = half_open.front();

@@ -38,11 +38,15 @@ struct DirectedKey {
   std::uint32_t direction;
 };
 
-// Four octets and four zeros as they would stand in memory, but never written there: a load that spans two stores
-// waits.
-[[nodiscard]] inline std::uint64_t ipv4_word(const std::uint8_t* address) noexcept {
+[[nodiscard]] inline std::uint32_t four_octets(const std::uint8_t* address) noexcept {
   std::uint32_t octets = 0;
   std::memcpy(&octets, address, sizeof octets);
+  return octets;
+}
+
+// Four octets and four zeros as they would stand in memory, but never written there: a load that spans two stores
+// waits.
+[[nodiscard]] inline std::uint64_t with_four_zeros(std::uint32_t octets) noexcept {
   return std::endian::native == std::endian::little ? octets : std::uint64_t{octets} << 32U;
 }
 
@@ -67,13 +71,14 @@ struct DirectedKey {
 
 // Address and port of an end are one number here.
 [[nodiscard, gnu::always_inline]] inline DirectedKey ipv4_key(const Packet& packet, bool vlan_in_key) noexcept {
-  const std::uint64_t source = ipv4_word(packet.source_address) << 16U | packet.source_port;
-  const std::uint64_t destination = ipv4_word(packet.destination_address) << 16U | packet.destination_port;
+  const std::uint64_t source = std::uint64_t{four_octets(packet.source_address)} << 16U | packet.source_port;
+  const std::uint64_t destination =
+      std::uint64_t{four_octets(packet.destination_address)} << 16U | packet.destination_port;
   const std::uint64_t mask = mask_of(source > destination) & mask_of(is_ordered(packet));
   const std::uint64_t difference = (source ^ destination) & mask;
   const std::uint64_t low = source ^ difference, high = destination ^ difference;
-  return {.key = {.low = {low >> 16U, 0},
-                  .high = {high >> 16U, 0},
+  return {.key = {.low = {with_four_zeros(static_cast<std::uint32_t>(low >> 16U)), 0},
+                  .high = {with_four_zeros(static_cast<std::uint32_t>(high >> 16U)), 0},
                   .rest = low << 48U | (high & 0xFFFFU) << 32U | undirected_rest(packet, vlan_in_key)},
           .direction = static_cast<std::uint32_t>(mask & 1U)};
 }
