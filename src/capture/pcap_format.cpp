@@ -59,7 +59,6 @@ FillResult PcapFormat::fill_plain(OctetWindow& window, FrameBatch& batch, FileTa
   const std::uint8_t* next = window.next;
   std::size_t size = batch.size;
   FillResult result = FillResult::full();
-  FileTally seen;
   for (; size < FrameBatch::kCapacity; ++size) {
     const auto left = static_cast<std::size_t>(window.end - next);
     if (left < kPlainRecordOctets) {
@@ -84,10 +83,9 @@ FillResult PcapFormat::fill_plain(OctetWindow& window, FrameBatch& batch, FileTa
     frame.captured_octets = captured;
     frame.wire_octets = header[3];
     frame.link = link;
-    seen.count(frame);
+    tally.count(frame);
     next += kPlainRecordOctets + captured;
   }
-  tally += seen;
   window.next = next;
   batch.size = size;
   return result;

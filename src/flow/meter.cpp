@@ -240,11 +240,6 @@ struct Meter::Impl {
   // ---- the end of a conversation
 
   void remove(std::uint32_t index) noexcept { table.erase(index, table.flow(index).key.hash(hash_key)); }
-  // Records of both directions are made soon.
-  void fetch_for_records(std::uint32_t index) const noexcept {
-    table.fetch_all(index);
-    if (tcp_settings.track) tcp.fetch_all(index + 1);
-  }
   // The conversation may be removed once its records are made: until then its place in the index has been fetched.
   void fetch_removal(std::uint32_t index) noexcept { table.prefetch_bucket(table.flow(index).key.hash(hash_key)); }
   void look(std::uint32_t index, Duration now) noexcept {
@@ -264,7 +259,10 @@ struct Meter::Impl {
     while (const auto* item = closed.front()) {
       if (static_cast<std::int32_t>(due_units(now) - item->due) <= 0) break;
       const std::uint32_t index = item->index;
-      if (const auto* later = closed.later(kFetchedAhead); later != nullptr) fetch_for_records(later->index);
+      if (const auto* later = closed.later(kFetchedAhead); later != nullptr) {
+        table.fetch_all(later->index);
+        if (tcp_settings.track) tcp.fetch_all(later->index + 1);
+      }
       closed.pop();
       Flow& flow = table.flow(index);
       flow.in_closed = 0;

@@ -57,8 +57,8 @@ TEST_CASE("the key of IPv4 says of each end what the packet says, the smaller fi
                destination_port = static_cast<std::uint16_t>(random());
     const DirectedKey directed = directed_key(packet(ends, source_port, destination_port), false);
     using End = std::tuple<std::uint64_t, std::uint64_t, std::uint16_t>;
-    const End source{with_four_zeros(four_octets(ends.source.data())), 0, source_port};
-    const End destination{with_four_zeros(four_octets(ends.destination.data())), 0, destination_port};
+    const End source{with_four_zeros(load_octets<std::uint32_t>(ends.source.data())), 0, source_port};
+    const End destination{with_four_zeros(load_octets<std::uint32_t>(ends.destination.data())), 0, destination_port};
     const FlowKey& key = directed.key;
     CHECK(End{key.low[0], key.low[1], key.low_port()} == std::min(source, destination));
     CHECK(End{key.high[0], key.high[1], key.high_port()} == std::max(source, destination));

@@ -25,6 +25,14 @@ template <std::unsigned_integral T>
   if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
 }
 
+// Octets as they lie in memory, in no order of numbers: to be compared, hashed and mixed.
+template <std::unsigned_integral T>
+[[nodiscard]] inline T load_octets(const std::uint8_t* octets) noexcept {
+  T value;
+  std::memcpy(&value, octets, sizeof value);
+  return value;
+}
+
 // An unsigned integer as it stands in a packet: big-endian, alignment 1.  Reading one compiles to a load and a byte
 // swap.
 template <std::unsigned_integral T>

@@ -59,14 +59,6 @@ struct FileTally {
     octets += frame.wire_octets;
     cut += frame.captured_octets < frame.wire_octets ? 1U : 0U;
   }
-  FileTally& operator+=(const FileTally& more) noexcept {
-    packets += more.packets;
-    octets += more.octets;
-    filtered += more.filtered;
-    unsupported += more.unsupported;
-    cut += more.cut;
-    return *this;
-  }
 };
 
 }  // namespace whiteowl

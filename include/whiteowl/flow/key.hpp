@@ -4,10 +4,10 @@
 
 #include <bit>
 #include <cstdint>
-#include <cstring>
 
 #include "whiteowl/base/branchless.hpp"
 #include "whiteowl/base/hash.hpp"
+#include "whiteowl/base/wire.hpp"
 #include "whiteowl/packet/packet.hpp"
 
 namespace whiteowl {
@@ -38,22 +38,10 @@ struct DirectedKey {
   std::uint32_t direction;
 };
 
-[[nodiscard]] inline std::uint32_t four_octets(const std::uint8_t* address) noexcept {
-  std::uint32_t octets = 0;
-  std::memcpy(&octets, address, sizeof octets);
-  return octets;
-}
-
 // Four octets and four zeros as they would stand in memory, but never written there: a load that spans two stores
 // waits.
 [[nodiscard]] inline std::uint64_t with_four_zeros(std::uint32_t octets) noexcept {
   return std::endian::native == std::endian::little ? octets : std::uint64_t{octets} << 32U;
-}
-
-[[nodiscard]] inline std::uint64_t eight_octets(const std::uint8_t* address) noexcept {
-  std::uint64_t octets = 0;
-  std::memcpy(&octets, address, sizeof octets);
-  return octets;
 }
 
 // Those parts of FlowKey::rest that do not depend on the direction.
@@ -71,9 +59,10 @@ struct DirectedKey {
 
 // Address and port of an end are one number here.
 [[nodiscard, gnu::always_inline]] inline DirectedKey ipv4_key(const Packet& packet, bool vlan_in_key) noexcept {
-  const std::uint64_t source = std::uint64_t{four_octets(packet.source_address)} << 16U | packet.source_port;
+  const std::uint64_t source =
+      std::uint64_t{load_octets<std::uint32_t>(packet.source_address)} << 16U | packet.source_port;
   const std::uint64_t destination =
-      std::uint64_t{four_octets(packet.destination_address)} << 16U | packet.destination_port;
+      std::uint64_t{load_octets<std::uint32_t>(packet.destination_address)} << 16U | packet.destination_port;
   const std::uint64_t mask = mask_of(source > destination) & mask_of(is_ordered(packet));
   const std::uint64_t difference = (source ^ destination) & mask;
   const std::uint64_t low = source ^ difference, high = destination ^ difference;
@@ -84,10 +73,11 @@ struct DirectedKey {
 }
 
 [[nodiscard]] inline DirectedKey ipv6_key(const Packet& packet, bool vlan_in_key) noexcept {
-  const std::uint64_t source[] = {eight_octets(packet.source_address), eight_octets(packet.source_address + 8),
-                                  packet.source_port};
-  const std::uint64_t destination[] = {eight_octets(packet.destination_address),
-                                       eight_octets(packet.destination_address + 8), packet.destination_port};
+  const std::uint64_t source[] = {load_octets<std::uint64_t>(packet.source_address),
+                                  load_octets<std::uint64_t>(packet.source_address + 8), packet.source_port};
+  const std::uint64_t destination[] = {load_octets<std::uint64_t>(packet.destination_address),
+                                       load_octets<std::uint64_t>(packet.destination_address + 8),
+                                       packet.destination_port};
   const bool greater = source[0] != destination[0]   ? source[0] > destination[0]
                        : source[1] != destination[1] ? source[1] > destination[1]
                                                      : source[2] > destination[2];

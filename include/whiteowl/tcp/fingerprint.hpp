@@ -7,18 +7,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
+#include "whiteowl/base/wire.hpp"
 #include "whiteowl/packet/packet.hpp"
 
 namespace whiteowl {
-
-template <typename T>
-[[nodiscard]] inline T load_octets(const std::uint8_t* octets) noexcept {
-  T value;
-  std::memcpy(&value, octets, sizeof value);
-  return value;
-}
 
 // One odd multiplier a word: the products do not wait for each other, and words that change places change the sum.
 inline constexpr std::array<std::uint64_t, 8> kMultipliers = {
