@@ -26,6 +26,7 @@ _chompy_probe() {
     decode.max_tunnel_depth=
     decode.fragment_cache_max=
     flow.max_flows=
+    flow.unanswered_room=
     flow.vlan_key=
     tcp.rtt_side=
     tcp.retransmit_mode=

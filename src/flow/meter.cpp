@@ -23,6 +23,10 @@ constexpr std::uint32_t kTurnsAhead = 4, kNearlyFull = 8;
 // nearest cache (a TCP packet fetches eight lines).
 constexpr std::size_t kFetchedAhead = 12;
 
+constexpr std::uint32_t share_of(std::uint32_t total, std::uint32_t workers) noexcept {
+  return (total + workers - 1) / workers;
+}
+
 // Of Flow::due.
 constexpr std::uint64_t kFlowDueMask = (std::uint64_t{1} << 40U) - 1;
 constexpr std::uint64_t flow_due(Duration age) noexcept { return static_cast<std::uint64_t>(age.count()) >> 24U; }
@@ -44,7 +48,8 @@ struct Meter::Impl {
         sink{record_sink},
         hash_key{key},
         classifier{decode_settings, flow_settings.vlan_in_key, key},
-        capacity{(flow_settings.max_flows + workers - 1) / workers},
+        most_answered{share_of(flow_settings.max_flows, workers)},
+        capacity{most_answered + share_of(flow_settings.unanswered_room, workers)},
         tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault,
             fold(key.words[0], key.words[1])},
         table{capacity, flow_settings.prefault},
@@ -58,6 +63,7 @@ struct Meter::Impl {
   HashKey hash_key;
   Classifier classifier;
   ClassifiedBatch classified;
+  std::uint32_t most_answered;
   std::uint32_t capacity;
   TcpMeter tcp;
   FlowTable table;
@@ -65,6 +71,7 @@ struct Meter::Impl {
   IndexQueue<ClosedItem> closed;
   EvictionList::Links links;
   EvictionList unanswered{links}, answered{links};
+  std::uint32_t answered_count = 0;
   MeterCounters counters;
   Duration age{};  // behind the last batch
   std::array<FlowTable::Candidate, FrameBatch::kCapacity>
@@ -244,7 +251,7 @@ struct Meter::Impl {
   // ---- the end of a conversation
 
   void remove(std::uint32_t index) noexcept {
-    list_of(index).remove(index);
+    leave_list(index);
     table.erase(index, table.flow(index).key.hash(hash_key));
   }
   // The conversation may be removed once its records are made: until then its place in the index has been fetched.
@@ -293,8 +300,10 @@ struct Meter::Impl {
 
   // ---- a full table
 
-  [[nodiscard]] EvictionList& list_of(std::uint32_t index) noexcept {
-    return table.flow(index).unanswered != 0 ? unanswered : answered;
+  void leave_list(std::uint32_t index) noexcept {
+    const bool was_answered = table.flow(index).unanswered == 0;
+    (was_answered ? answered : unanswered).remove(index);
+    if (was_answered) --answered_count;
   }
   void begin_unanswered(std::uint32_t index, Duration now) noexcept {
     table.flow(index).unanswered = 1;
@@ -310,9 +319,11 @@ struct Meter::Impl {
                             : item.packet.tcp == nullptr || (item.packet.tcp->flags() & tcp_flag::kSyn) == 0;
       if (!open) return;
     }
-    unanswered.remove(index);
+    if (answered_count == most_answered) evict(least_active(answered, item.age), counters.evictions);
+    leave_list(index);
     flow.unanswered = 0;
     answered.append(index, item.age);
+    ++answered_count;
   }
   void evict(std::uint32_t index, Counter& counter) noexcept {
     export_both(index, FlowEndReason::lack_of_resources);
@@ -378,10 +389,8 @@ struct Meter::Impl {
   // ---- a packet
 
   std::uint32_t begin_conversation(const ClassifiedPacket& item, Duration now) noexcept {
-    if (table.capacity() - table.size() < table.capacity() / kNearlyFull) {
-      turn_ahead(unanswered, now);
-      turn_ahead(answered, now);
-    }
+    if (table.capacity() - table.size() < table.capacity() / kNearlyFull) turn_ahead(unanswered, now);
+    if (most_answered - answered_count < most_answered / kNearlyFull) turn_ahead(answered, now);
     if (table.full()) make_room(now);
     while (!table.has_room(item.hash)) [[unlikely]] clear_the_way(item.hash);
     const std::uint32_t index = table.insert(item.key, item.hash, item.direction);
@@ -443,7 +452,7 @@ struct Meter::Impl {
   // Another conversation takes over the entry.
   void begin_anew(std::uint32_t index, const ClassifiedPacket& item) noexcept {
     renew(index, item);
-    list_of(index).remove(index);
+    leave_list(index);
     begin_unanswered(index, item.age);
   }
   // Without TCP metering a connection is closed by a reset, or when a FIN of each side has passed.
@@ -583,6 +592,7 @@ void Meter::flush(FlowEndReason reason) noexcept {
   self.closed.clear();
   self.unanswered.clear();
   self.answered.clear();
+  self.answered_count = 0;
   self.publish();
 }
 

@@ -446,6 +446,30 @@ TEST_CASE("handshakes that somebody answers and nobody completes leave before op
   }
 }
 
+TEST_CASE("places for the unanswered are theirs alone, and beside those of the answered") {
+  FlowSettings settings;
+  settings.max_flows = 32;
+  settings.unanswered_room = 500;
+  Bench bench;
+  bench.meter = std::make_unique<Meter>(settings, TcpSettings{}, DecodeSettings{}, 1, bench.sink);
+  // Strangers' SYNs between a SYN and its answer: as many as there are places.
+  for (std::uint32_t host = 10; host < 40; ++host) bench.see(1ms, tcp(host, 0x02, 100, 0));
+  for (std::uint32_t i = 0; i < 490; ++i) bench.see(2ms, tcp(0x10000 + i, 0x02, i, 0));
+  CHECK(bench.sink.records.empty());
+  for (std::uint32_t host = 10; host < 40; ++host) {
+    bench.see(3ms, server(host, 0x12, 500, 101));
+    bench.see(4ms, tcp(host, 0x10, 101, 501));
+  }
+  CHECK(bench.sink.records.empty());
+  CHECK(bench.meter->counters().conversations.get() == 520);
+  // Two more are answered than there may be: the strangers stay, and the longest idle of the answered goes.
+  for (std::uint32_t host = 40; host < 44; ++host) handshake(bench, 5ms + 1ms * host, host);
+  CHECK(bench.meter->counters().evictions.get() == 2);
+  CHECK(bench.meter->counters().evictions_half_open.get() == 0);
+  for (const FlowRecord& r : bench.sink.records)
+    CHECK(std::max(r.source_address.octets[3], r.destination_address.octets[3]) < 40);
+}
+
 TEST_CASE("answered conversations that rest leave before those that speak, wherever these stand") {
   Bench bench{800};
   // The speakers come first, so that they stand at the front of whatever order there is.

@@ -160,6 +160,12 @@ inline constexpr std::array kOptions = {
         "Conversations in the flow table, both directions together; the memory is taken at the start.",
         [](auto& c) -> auto& { return c.flow.max_flows; }),
     option(
+        "flow.unanswered_room", "8192", range(0, 1'048'576, "conversations"), Reload::no,
+        "Places beside max_flows that only conversations without an answer take: a flood must fill them before it "
+        "pushes "
+        "out a conversation whose answer is under way.",
+        [](auto& c) -> auto& { return c.flow.unanswered_room; }),
+    option(
         "flow.vlan_key", "false", any(), Reload::no, "Keep equal addresses and ports in different VLANs apart.",
         [](auto& c) -> auto& { return c.flow.vlan_in_key; }),
 
