@@ -35,7 +35,7 @@ bool installed(const std::string& program) { return !output_of("command -v " + p
 
 // What bash offers for the last of these words, as it splits them itself; each on a line.
 std::string offers(const std::string& words) {
-  return output_of("bash --norc -c 'compopt() { :; }; source \"$0\"; COMP_WORDS=(chompy-probe " + words +
+  return output_of("LC_ALL=C bash --norc -c 'compopt() { :; }; source \"$0\"; COMP_WORDS=(chompy-probe " + words +
                    "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _chompy_probe; printf \"%s\\n\" \"${COMPREPLY[@]}\"' " +
                    kFolder + "chompy-probe.bash 2>&1");
 }

@@ -41,7 +41,8 @@ class Tree(probe.Case):
             os.chmod(writable, 0o777)
 
     def stand_in(self, name, script):
-        path = self.path(os.path.join("bin", name), f"#!/bin/sh\necho {name} $(id -u) \"$@\" >> '{self.calls()}'\n{script}\n")
+        call = f"echo {name} $(id -u) \"$@\" >> '{self.calls()}'"
+        path = self.path(os.path.join("bin", name), f"#!/bin/sh\n{call}\n{script}\n")
         os.chmod(path, 0o755)
 
     def calls(self):
