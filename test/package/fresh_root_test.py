@@ -25,10 +25,13 @@ from package_test import check, run
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 USER, ID = "visitor", 1000
 HOMES = {"root": "root", USER: f"home/{USER}"}
-RUNS = [f"{command}-{user}" for command in ("check", "quickstart") for user in ("root", USER)]
+# As they stand in the README, by the last part of their names.
+BLOCK = (SOURCE / "README.md").read_text(encoding="utf-8").partition("## Two commands")[2].split("```")[1]
+COMMANDS = {line.split()[0].rsplit("/", 1)[-1]: line for line in BLOCK.splitlines()[1:]}
+RUNS = [f"{command}-{user}" for command in COMMANDS for user in (USER, "root")]
 # What the user of a fresh Debian may not do, whatever is installed.
 BEYOND_A_USER = {"no program can be loaded here", "only root can act for another"}
-CCACHE = ("cache_dir = /var/cache/ccache", "umask = 000", "base_dir = /", "hash_dir = false")
+CCACHE = ("cache_dir = /var/cache/ccache", "umask = 000", "hash_dir = false")
 LIMIT = 3600  # seconds for a run
 TAIL = 60  # lines shown of a run that failed
 
@@ -66,10 +69,10 @@ class Root:
     def __call__(self, user, command, log=subprocess.DEVNULL):
         """As after a login, without a terminal."""
         # The kernel's own privileges would be those of a container otherwise; /dev/net/tun is anybody's in Debian.
-        options = "-q --register=no --keep-unit --as-pid2 --pipe --resolv-conf=copy-host"
+        options = "-q --register=no --keep-unit --as-pid2 --pipe --resolv-conf=copy-host --setenv=LANG=C.UTF-8"
         options += f" --capability=all --system-call-filter=bpf --machine=chompy-fresh-{os.getpid()}"
         device = "mkdir -p /dev/net; cd /dev/net; [ -c tun ] || mknod tun c 10 200; chmod 666 tun"
-        script = f'{device}; exec timeout {LIMIT} runuser -l {user} -c "$0"'
+        script = f'{device}; exec timeout {LIMIT} runuser -l -w LANG {user} -c "$0"'
         return subprocess.run(
             ["systemd-nspawn", *options.split(), *self.binds, "-D", self.path, "sh", "-ec", script, command],
             env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
@@ -92,7 +95,7 @@ class Root:
             commands += [
                 # sudo lets no variable through, but finds this compiler first.
                 "apt-get install -q -y --no-install-recommends ccache",
-                *(f"echo '{line}' >> /etc/ccache.conf" for line in CCACHE),
+                *(f"echo '{line}' >> /etc/ccache.conf" for line in (*CCACHE, f"base_dir = /{HOMES[user]}")),
                 "for name in c++ g++ cc gcc; do ln -s /usr/bin/ccache /usr/local/bin/$name; done",
             ]
         with tempfile.TemporaryFile("w+") as log:
@@ -143,7 +146,7 @@ def try_one(name, tree, faster):
         clone = root.prepare(user, faster)
         with open(os.path.join(folder, "log"), "w+", encoding="utf-8", errors="replace") as log:
             began = time.monotonic()
-            status = root(user, f"cd chompy-probe && packaging/{command}", log)
+            status = root(user, f"cd chompy-probe && {COMMANDS[command]}", log)
             took = time.monotonic() - began
             log.seek(0)
             text = log.read()
