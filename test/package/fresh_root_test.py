@@ -59,6 +59,8 @@ class Root:
     def __init__(self, tree, folder, faster):
         self.path = pathlib.Path(folder) / "root"
         run("cp", "-a", "--reflink=auto", str(tree), str(self.path))
+        # As after an installation: sudo looks the machine's own name up.
+        (self.path / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 fresh\n")
         self.binds = []
         if faster is not None:
             for kept, place in (("archives", "/var/cache/apt/archives"), ("ccache", "/var/cache/ccache")):
@@ -70,7 +72,7 @@ class Root:
         """As after a login, without a terminal."""
         # The kernel's own privileges would be those of a container otherwise; /dev/net/tun is anybody's in Debian.
         options = "-q --register=no --keep-unit --as-pid2 --pipe --resolv-conf=copy-host --setenv=LANG=C.UTF-8"
-        options += f" --capability=all --system-call-filter=bpf --machine=chompy-fresh-{os.getpid()}"
+        options += f" --capability=all --system-call-filter=bpf --machine=chompy-fresh-{os.getpid()} --hostname=fresh"
         device = "mkdir -p /dev/net; cd /dev/net; [ -c tun ] || mknod tun c 10 200; chmod 666 tun"
         script = f'{device}; exec timeout {LIMIT} runuser -l -w LANG {user} -c "$0"'
         return subprocess.run(
