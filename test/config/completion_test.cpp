@@ -35,9 +35,9 @@ bool installed(const std::string& program) { return !output_of("command -v " + p
 
 // What bash offers for the last of these words, as it splits them itself; each on a line.
 std::string offers(const std::string& words) {
-  return output_of("bash --norc -c 'compopt() { :; }; source \"$0\"; COMP_WORDS=(chompy-probe " + words +
-                   "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _chompy_probe; printf \"%s\\n\" \"${COMPREPLY[@]}\"' " +
-                   kFolder + "chompy-probe.bash 2>&1");
+  return output_of("LC_ALL=C bash --norc -c 'compopt() { :; }; source \"$0\"; COMP_WORDS=(chompy-probe " + words +
+                   "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _chompy_probe; printf \"%s\\n\" \"${COMPREPLY[@]}\"' '" +
+                   kFolder + "chompy-probe.bash' 2>&1");
 }
 
 }  // namespace
@@ -71,5 +71,5 @@ TEST_CASE("bash offers what fits the words so far") {
 
 TEST_CASE("zsh reads its script") {
   if (!installed("zsh")) return;
-  CHECK(output_of("zsh -n " + kFolder + "_chompy-probe 2>&1") == "");
+  CHECK(output_of("zsh -n '" + kFolder + "_chompy-probe' 2>&1") == "");
 }

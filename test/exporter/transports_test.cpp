@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -66,8 +67,13 @@ TEST_CASE("a closed UDP port is noticed, and the first message after it opens is
 
 TEST_CASE("a host name is resolved, and one that does not exist ends the start") {
   const LoopbackSocket collector{SOCK_DGRAM};
-  const auto transport = make_transport("localhost:" + std::to_string(collector.port()), ExporterSettings{});
-  CHECK(transport->session() >= 1);
+  // A Debian that nobody has installed yet has no /etc/hosts.
+  if (std::system("getent ahosts localhost > /dev/null") == 0) {
+    const auto transport = make_transport("localhost:" + std::to_string(collector.port()), ExporterSettings{});
+    CHECK(transport->session() >= 1);
+  } else {
+    MESSAGE("skipped: nothing here knows the name localhost");
+  }
   try {
     // Reserved never to exist (RFC 6761 6.4).  Without a name server the answer is "later", which is no failure.
     const auto none = make_transport("no-such-host.invalid", ExporterSettings{});

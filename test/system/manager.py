@@ -3,8 +3,10 @@
 
 import array
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 
 import probe
@@ -26,7 +28,10 @@ os.execv(sys.argv[2 + count], sys.argv[2 + count :])
 class Manager:
     def __init__(self, case):
         self.case = case
-        self.path = case.path("notify")
+        # Not below TMPDIR, which may be longer than the 107 octets that the path of a socket has.
+        folder = tempfile.mkdtemp(prefix="chompy-", dir="/tmp")
+        case.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.path = os.path.join(folder, "notify")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
         self.store = []  # (name, descriptor)
