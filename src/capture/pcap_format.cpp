@@ -94,7 +94,8 @@ FillResult PcapFormat::fill_plain(OctetWindow& window, FrameBatch& batch, FileTa
 FillResult PcapFormat::fill(OctetWindow& window, FrameBatch& batch, FileTally& tally) const noexcept {
   if (plain_) [[likely]]
     return fill_plain(window, batch, tally);
-  while (batch.size < FrameBatch::kCapacity) {
+  for (std::uint32_t looks = 0; batch.size < FrameBatch::kCapacity; ++looks) {
+    if (looks == FillResult::kMostLooks) return FillResult::paused();
     if (window.size() < record_octets_) return FillResult::more(record_octets_, "a packet's header");
     const std::uint8_t* const record = window.next;
     std::uint32_t captured = order_.load<std::uint32_t>(record + 8);

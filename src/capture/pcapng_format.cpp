@@ -51,7 +51,7 @@ bool PcapngFormat::nothing_decoded() const noexcept {
 }
 
 FillResult PcapngFormat::fill(OctetWindow& window, FrameBatch& batch, FileTally& tally, std::size_t limit) {
-  for (;;) {
+  for (std::uint32_t looks = 0; looks < FillResult::kMostLooks; ++looks) {
     if (window.size() == 0) return FillResult::more(1, "a block");
     if (window.size() < kBlockFrame) return FillResult::more(kBlockFrame, "a block");
     const std::uint8_t* const block = window.next;
@@ -85,6 +85,7 @@ FillResult PcapngFormat::fill(OctetWindow& window, FrameBatch& batch, FileTally&
     if (damage != nullptr) return FillResult::damaged(damage);
     window.next += octets;
   }
+  return FillResult::paused();
 }
 
 const char* PcapngFormat::begin_section(const std::uint8_t* block, std::size_t octets) {

@@ -43,9 +43,10 @@ struct RingHeritage {
   Inheritance inherited{};
 };
 
-// The sources that the invocation names, one for each worker.  Throws StartError.
+// The sources that the invocation names, one for each worker.  Throws StartError, also when `cancel_fd` becomes
+// readable or the duration of the run is over while a file keeps us waiting.
 [[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
-                                             RingHeritage heritage = {});
+                                             RingHeritage heritage = {}, int cancel_fd = -1);
 
 // Construction, stop() and the reports: main thread.
 class Probe {
