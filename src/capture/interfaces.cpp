@@ -22,6 +22,7 @@
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/fd.hpp"
 #include "whiteowl/base/nearest.hpp"
+#include "whiteowl/base/text.hpp"
 
 namespace whiteowl {
 
@@ -125,10 +126,10 @@ Row row_of(const InterfaceInfo& i) {
   if (i.offloads.lro) offloads.emplace_back("lro");
   if (i.strips_vlan_tags) offloads.emplace_back("vlan");
   const char* state = !i.up ? "down" : i.running ? "up" : "no carrier";
-  return {i.name,
+  return {one_line(i.name),
           state,
           speed_text(i.speed_mbps),
-          i.driver.empty() ? "-" : i.driver,
+          i.driver.empty() ? "-" : one_line(i.driver),
           i.rx_queues == 0 ? "-" : std::to_string(i.rx_queues),
           std::to_string(i.mtu),
           i.has_mac ? to_string(i.mac) : "-",

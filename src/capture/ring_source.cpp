@@ -512,7 +512,7 @@ RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std:
     Leg& leg = legs.emplace_back();
     leg.name = names[i];
     leg.counters = &interface_counters[i];
-    leg.counters->name = names[i];
+    leg.counters->name = one_line(names[i]);
     leg.counters->away.set(1);
     leg.position = static_cast<std::uint8_t>(i);
     leg.fanout_id = fanout_id_of(fanout_id, i);

@@ -28,7 +28,7 @@ struct CaptureCounters {
 
 // The share of one interface in these.
 struct InterfaceCounters {
-  std::string name;
+  std::string name;  // as one_line() shows it
   Counter packets_received, octets_received;
   Counter packets_dropped, ring_freezes;
   Counter hardware_stamps;  // packets that bear the network card's time stamp
