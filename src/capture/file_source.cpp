@@ -92,7 +92,7 @@ void await(OctetInput& input, std::size_t octets, const FileSettings& settings) 
 
 // Reads on to the first packet, as far as that does not mean waiting for a capture that has not seen one yet.
 PcapngFormat open_pcapng(OctetInput& input, const FileSettings& settings) {
-  PcapngFormat format{settings.bpf_filter};
+  PcapngFormat format{settings.filter, {.cancel_fd = settings.cancel_fd}};
   FrameBatch none;
   FileTally nothing;
   for (;;) {
@@ -119,7 +119,7 @@ Format open_format(OctetInput& input, const FileSettings& settings) {
   if (!has_magic || !PcapFormat::recognises(input.unread().data())) refuse_unknown(input.unread(), settings.path);
   await(input, PcapFormat::kHeaderOctets, settings);
   if (input.unread().size() < PcapFormat::kHeaderOctets) refuse(name + ": is cut short inside its header");
-  PcapFormat format{input.unread().data(), name, settings.bpf_filter};
+  PcapFormat format{input.unread().data(), name, *settings.filter, {.cancel_fd = settings.cancel_fd}};
   input.consume(PcapFormat::kHeaderOctets);
   return format;
 }
@@ -133,6 +133,7 @@ struct FileSource::Impl {
         input{open_input(settings.path), settings.buffers},
         format{open_format(interrupted_by(settings.cancel_fd), settings)} {
     interrupted_by(stop_event.get());
+    if (auto* const blocks = std::get_if<PcapngFormat>(&format)) blocks->interrupted_by(stop_event.get());
   }
 
   // What ended the stream before its time; texts are built when asked for.
@@ -218,7 +219,14 @@ void FileSource::Impl::read_on() {
   }
 }
 
-FileSource::FileSource(const FileSettings& settings) : impl_{std::make_unique<Impl>(settings)} {}
+namespace {
+FileSettings with_filter(FileSettings settings) {
+  if (!settings.filter) settings.filter = std::make_shared<FilterPrograms>(settings.bpf_filter);
+  return settings;
+}
+}  // namespace
+
+FileSource::FileSource(const FileSettings& settings) : impl_{std::make_unique<Impl>(with_filter(settings))} {}
 FileSource::~FileSource() = default;
 
 const FrameBatch& FileSource::read() noexcept {

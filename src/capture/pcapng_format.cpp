@@ -123,11 +123,11 @@ const char* PcapngFormat::add_interface(const std::uint8_t* block, std::size_t o
 }
 
 std::size_t PcapngFormat::filter_for(std::uint32_t link_type) {
-  if (filter_.empty()) return kNoFilter;
+  if (filter_->empty()) return kNoFilter;
   for (std::size_t i = 0; i < filters_.size(); ++i) {
     if (filters_[i].link_type == link_type && filters_[i].swapped == order_.swapped) return i;
   }
-  filters_.push_back({link_type, order_.swapped, CompiledFilter::for_file(filter_, link_type, order_.swapped)});
+  filters_.push_back({link_type, order_.swapped, filter_->for_file(link_type, order_.swapped, patience_)});
   return filters_.size() - 1;
 }
 

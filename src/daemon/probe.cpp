@@ -51,8 +51,8 @@ std::vector<Input> open_file(const Invocation& invocation, int cancel_fd) {
   const std::uint32_t workers = std::max(config.capture.workers, 1U);
   const bool shared = workers > 1;
   const OpeningLimit limit{invocation.duration, cancel_fd};
-  auto source = std::make_unique<FileSource>(
-      FileSettings{invocation.read_file, config.capture.bpf_filter, shared ? Reader::kBuffers : 1U, limit.fd()});
+  auto source = std::make_unique<FileSource>(FileSettings{
+      invocation.read_file, config.capture.bpf_filter, shared ? Reader::kBuffers : 1U, limit.fd(), invocation.filter});
   std::vector<Input> inputs(workers);
   if (!shared) {
     inputs.front().stop = [file = source.get()] { file->stop(); };
@@ -78,7 +78,7 @@ Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint
           .stop = [ring] { ring->stop(); },
           .ring_octets = ring->ring_octets(),
           .sharing = ring->sharing(),
-          .set_filter = [ring](const FilterChange& change) { return ring->set_filter(change); }};
+          .set_filter = [ring](const std::shared_ptr<FilterPrograms>& filter) { return ring->set_filter(filter); }};
 }
 
 std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vector<Input> inputs, InputKind kind,
@@ -139,6 +139,7 @@ std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanou
   std::vector<Input> inputs;
   const CaptureSettings settings = ring_settings(invocation.config);
   const auto workers = worker_count(settings);
+  heritage.store.filter = invocation.filter ? invocation.filter : compile_filter(settings, {.cancel_fd = cancel_fd});
   for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id, heritage));
   return inputs;
 }
@@ -213,11 +214,13 @@ std::vector<Beat> Probe::beats() const {
   return beats;
 }
 
-std::vector<std::string> Probe::change(const Config& config) {
+std::vector<std::string> Probe::change(const Config& config, std::shared_ptr<FilterPrograms> filter, int cancel_fd) {
   const Config next = for_kind(config, kind_);
-  std::shared_ptr<const FilterChange> filter = filter_;
-  if (kind_ == InputKind::live && next.capture.bpf_filter != config_.capture.bpf_filter)
-    filter = std::make_shared<FilterChange>(compile_filter(next.capture, next.capture.bpf_filter));
+  if (kind_ != InputKind::live || next.capture.bpf_filter == config_.capture.bpf_filter) {
+    filter = filter_;
+  } else if (!filter || filter->expression() != next.capture.bpf_filter) {
+    filter = compile_filter(next.capture, {.time = kReloadFilterPatience, .cancel_fd = cancel_fd});
+  }
   const auto outputs = exporter_->prepare(next.exporter, next.ipfix);
   exporter_->apply(*outputs);
   const std::uint64_t expected = ++changes_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "whiteowl/capture/filter.hpp"
 #include "whiteowl/capture/input_buffer.hpp"
 #include "whiteowl/capture/source.hpp"
 
@@ -18,6 +19,7 @@ struct FileSettings {
   std::string bpf_filter;     // the meaning that libpcap gives it on files: tags are in the bytes
   std::uint32_t buffers = 1;  // more: frames stay valid behind the next read() while their buffer is held
   int cancel_fd = -1;         // opening, which may wait for a writer or the first octets, ends when it is readable
+  std::shared_ptr<FilterPrograms> filter = {};  // of that expression, by whom it has been compiled before
 };
 
 class FileSource final : public PacketSource {
