@@ -103,9 +103,9 @@ std::string optmem_now() {
 
 int attach(int fd, const FilterProgram& program) noexcept {
   if (program.size() > BPF_MAXINSNS) return EINVAL;
-  // The kernel copies them and changes nothing.
-  auto* code = reinterpret_cast<sock_filter*>(const_cast<FilterInstruction*>(program.data()));
-  const sock_fprog attached{static_cast<unsigned short>(program.size()), code};
+  std::array<sock_filter, BPF_MAXINSNS> code;
+  std::memcpy(code.data(), program.data(), program.size() * sizeof(FilterInstruction));
+  const sock_fprog attached{static_cast<unsigned short>(program.size()), code.data()};
   return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached) == 0 ? 0 : errno;
 }
 
