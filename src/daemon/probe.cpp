@@ -218,7 +218,8 @@ std::vector<std::string> Probe::change(const Config& config, std::shared_ptr<Fil
   const Config next = for_kind(config, kind_);
   if (kind_ != InputKind::live || next.capture.bpf_filter == config_.capture.bpf_filter) {
     filter = filter_;
-  } else if (!filter || filter->expression() != next.capture.bpf_filter) {
+  } else if (!filter || !filter->is_for(next.capture.bpf_filter, next.capture.snap_len, next.capture.interfaces)) {
+    // A reload may have read of others, for which a restart is needed.
     filter = compile_filter(next.capture, {.time = kReloadFilterPatience, .cancel_fd = cancel_fd});
   }
   const auto outputs = exporter_->prepare(next.exporter, next.ipfix);

@@ -164,6 +164,7 @@ class Reload(Service):
         running = self.start("--write-ipfix", self.path("flows.ipfix"))
         for text, words in (
             ("capture:\n  interface: near0\n  bpf_filter: udp prot 1\n", "probe.yaml:3:15: capture.bpf_filter"),
+            ("capture:\n  interface: near0\n  bpf_filter: ip protochain 17\n", "the kernel refuses"),
             ("capture:\n  snap_lenn: 1\n", "probe.yaml:2:3: capture.snap_lenn"),
             ("capture: [\n", "probe.yaml:"),
             (

@@ -65,6 +65,10 @@ class FilterPrograms {
 
   [[nodiscard]] const std::string& expression() const noexcept { return expression_; }
   [[nodiscard]] bool empty() const noexcept { return expression_.empty(); }
+  [[nodiscard]] bool is_for(const std::string& expression, std::uint32_t snap_len,
+                            const std::vector<std::string>& interfaces) const {
+    return expression == expression_ && snap_len == snap_len_ && interfaces == interfaces_;
+  }
 
   // Compiles for the link types that the interfaces have now.  Where no interface can be opened (no privilege, none is
   // up) the expression is only checked.  Throws StartError: 78 for an expression that does not compile, takes too long,

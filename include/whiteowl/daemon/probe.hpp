@@ -71,8 +71,8 @@ class Probe {
 
   // Has the threads work by `config` from now on, as far as a reload can change it, with the flow tables and the
   // sessions of the collectors that stay.  Throws StartError, and nothing has changed then.  What is to be said of it,
-  // a line each, when not all of it is in force.  May take kReloadFilterPatience, unless `filter` is prepared and of
-  // the new expression; `cancel_fd` ends the wait when it is readable.
+  // a line each, when not all of it is in force.  May take kReloadFilterPatience, unless `filter` is prepared and for
+  // these settings; `cancel_fd` ends the wait when it is readable.
   [[nodiscard]] std::vector<std::string> change(const Config& config, std::shared_ptr<FilterPrograms> filter = {},
                                                 int cancel_fd = -1);
 
