@@ -185,7 +185,7 @@ class Reload(Service):
         _, counters = self.stop(running)
         self.assertEqual(counters["packets_received"], 10)
         states = [next(iter(m)) for m in self.manager.messages if "READY" in m or "RELOADING" in m]
-        self.assertEqual(states, ["READY"] + ["RELOADING", "READY"] * 4)
+        self.assertEqual(states, ["READY"] + ["RELOADING", "READY"] * 5)
 
     def test_what_needs_a_restart_is_named_in_one_line_and_the_command_line_stays_in_force(self):
         self.write("capture:\n  interface: elsewhere\nexport:\n  active_timeout: 50s\n")
