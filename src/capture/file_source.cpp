@@ -2,10 +2,13 @@
 #include "whiteowl/capture/file_source.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -46,7 +49,8 @@ UniqueFd open_input(const std::string& path) {
     if (!fd) refuse(name + ": " + std::strerror(errno));
     return fd;
   }
-  UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // A FIFO is waited for by poll(), which can be interrupted, and not here.
+  UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!fd && errno == ENOENT) refuse(name + ": no such capture file");
   if (!fd) refuse(name + ": cannot open the capture file: " + std::strerror(errno));
   struct stat status {};
@@ -54,11 +58,22 @@ UniqueFd open_input(const std::string& path) {
   return fd;
 }
 
+bool is_readable(int fd) noexcept {
+  pollfd asked{fd, POLLIN, 0};
+  return ::poll(&asked, 1, 0) > 0;
+}
+
+void refuse_if_cancelled(const FileSettings& settings) {
+  if (is_readable(settings.cancel_fd)) refuse(name_of(settings.path) + ": stopped before the capture began");
+}
+
 // Waits until `octets` are there or the input ends.
-void await(OctetInput& input, std::size_t octets, const std::string& name) {
+void await(OctetInput& input, std::size_t octets, const FileSettings& settings) {
   while (input.unread().size() < octets) {
+    refuse_if_cancelled(settings);
     const auto result = input.refill(octets);
-    if (result == OctetInput::Refill::failed) refuse(name + ": cannot read: " + std::strerror(input.error()));
+    if (result == OctetInput::Refill::failed)
+      refuse(name_of(settings.path) + ": cannot read: " + std::strerror(input.error()));
     if (result == OctetInput::Refill::end) return;
   }
 }
@@ -77,10 +92,11 @@ void await(OctetInput& input, std::size_t octets, const std::string& name) {
 
 // Reads on to the first packet, as far as that does not mean waiting for a capture that has not seen one yet.
 PcapngFormat open_pcapng(OctetInput& input, const FileSettings& settings) {
-  PcapngFormat format{settings.bpf_filter};
+  PcapngFormat format{settings.filter, {.cancel_fd = settings.cancel_fd}};
   FrameBatch none;
   FileTally nothing;
   for (;;) {
+    refuse_if_cancelled(settings);
     const auto unread = input.unread();
     OctetWindow window{unread.data(), unread.data() + unread.size()};
     const FillResult result = format.fill(window, none, nothing, 0);
@@ -97,13 +113,13 @@ PcapngFormat open_pcapng(OctetInput& input, const FileSettings& settings) {
 
 Format open_format(OctetInput& input, const FileSettings& settings) {
   const std::string name = name_of(settings.path);
-  await(input, 4, name);
+  await(input, 4, settings);
   const bool has_magic = input.unread().size() >= 4;
   if (has_magic && PcapngFormat::recognises(input.unread().data())) return open_pcapng(input, settings);
   if (!has_magic || !PcapFormat::recognises(input.unread().data())) refuse_unknown(input.unread(), settings.path);
-  await(input, PcapFormat::kHeaderOctets, name);
+  await(input, PcapFormat::kHeaderOctets, settings);
   if (input.unread().size() < PcapFormat::kHeaderOctets) refuse(name + ": is cut short inside its header");
-  PcapFormat format{input.unread().data(), name, settings.bpf_filter};
+  PcapFormat format{input.unread().data(), name, *settings.filter, {.cancel_fd = settings.cancel_fd}};
   input.consume(PcapFormat::kHeaderOctets);
   return format;
 }
@@ -113,18 +129,29 @@ Format open_format(OctetInput& input, const FileSettings& settings) {
 struct FileSource::Impl {
   explicit Impl(const FileSettings& settings)
       : name{name_of(settings.path)},
+        several_buffers{settings.buffers > 1},
         input{open_input(settings.path), settings.buffers},
-        format{open_format(input, settings)} {}
+        format{open_format(interrupted_by(settings.cancel_fd), settings)} {
+    interrupted_by(stop_event.get());
+    if (auto* const blocks = std::get_if<PcapngFormat>(&format)) blocks->interrupted_by(stop_event.get());
+  }
 
   // What ended the stream before its time; texts are built when asked for.
   enum class Trouble : std::uint8_t { none, damaged, cut_short, unreadable, no_memory, filter };
 
+  OctetInput& interrupted_by(int fd) noexcept {
+    input.interrupted_by(fd);
+    return input;
+  }
   FillResult fill();
   void read_on();
   void end_with(Trouble what, const char* where = "") noexcept;
   void count(const FileTally& tally) noexcept;
 
   std::string name;
+  bool several_buffers;
+  UniqueFd stop_event{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")};
+  std::atomic<bool> stop_asked{false};
   OctetInput input;
   Format format;
   FrameBatch batch;
@@ -169,13 +196,18 @@ void FileSource::Impl::count(const FileTally& tally) noexcept {
 }
 
 void FileSource::Impl::read_on() {
-  for (;;) {
+  const std::uint64_t begun = input.offset();
+  while (input.offset() - begun < kMostOctetsARead) {
+    if (stop_asked.load(std::memory_order_acquire)) return end_with(Trouble::none);
     const FillResult result = fill();
     // Frames lie in the buffer: it is not touched again before they have been used.
     if (batch.size > 0) return;
     if (result.why == FillResult::Why::damaged) return end_with(Trouble::damaged, result.damage);
+    if (result.why == FillResult::Why::paused) continue;
     switch (input.refill(result.wanted)) {
       case OctetInput::Refill::more:
+        // Frames that wait to be passed on hold their buffer, and its turn to be filled comes round.
+        if (several_buffers) return;
         break;
       case OctetInput::Refill::nothing_yet:
         return;
@@ -187,7 +219,14 @@ void FileSource::Impl::read_on() {
   }
 }
 
-FileSource::FileSource(const FileSettings& settings) : impl_{std::make_unique<Impl>(settings)} {}
+namespace {
+FileSettings with_filter(FileSettings settings) {
+  if (!settings.filter) settings.filter = std::make_shared<FilterPrograms>(settings.bpf_filter);
+  return settings;
+}
+}  // namespace
+
+FileSource::FileSource(const FileSettings& settings) : impl_{std::make_unique<Impl>(with_filter(settings))} {}
 FileSource::~FileSource() = default;
 
 const FrameBatch& FileSource::read() noexcept {
@@ -240,6 +279,12 @@ std::string FileSource::failure() const {
             " is not decoded";
   }
   return line;
+}
+
+void FileSource::stop() noexcept {
+  impl_->stop_asked.store(true, std::memory_order_release);
+  // Full only when it has been told before.
+  ::eventfd_write(impl_->stop_event.get(), 1);
 }
 
 InputBuffer& FileSource::buffer() const noexcept { return impl_->input.buffer(); }

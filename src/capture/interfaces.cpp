@@ -4,8 +4,11 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <linux/ethtool.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -22,12 +25,11 @@
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/fd.hpp"
 #include "whiteowl/base/nearest.hpp"
+#include "whiteowl/base/text.hpp"
 
 namespace whiteowl {
 
 namespace {
-
-constexpr unsigned short kEthernetHardware = 1;  // ARPHRD_ETHER
 
 ifreq request_for(const std::string& interface) noexcept {
   ifreq request{};
@@ -96,7 +98,7 @@ InterfaceInfo describe(int fd, const std::string& name, unsigned flags) {
   ifreq request = request_for(name);
   if (::ioctl(fd, SIOCGIFMTU, &request) == 0) info.mtu = static_cast<std::uint32_t>(request.ifr_mtu);
   request = request_for(name);
-  if (::ioctl(fd, SIOCGIFHWADDR, &request) == 0 && request.ifr_hwaddr.sa_family == kEthernetHardware) {
+  if (::ioctl(fd, SIOCGIFHWADDR, &request) == 0 && request.ifr_hwaddr.sa_family == ARPHRD_ETHER) {
     info.has_mac = true;
     std::memcpy(info.mac.octets.data(), request.ifr_hwaddr.sa_data, info.mac.octets.size());
   }
@@ -104,6 +106,51 @@ InterfaceInfo describe(int fd, const std::string& name, unsigned flags) {
 }
 
 UniqueFd control_socket() { return UniqueFd{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)}; }
+
+// Octets that the kernel's answer to a request for a link may have; nothing of it is looked at but its head.
+constexpr std::size_t kLinkAnswer = 32'768;
+constexpr std::size_t kLongestName = 127;  // ALTIFNAMSIZ of linux/if.h, which net/if.h keeps out, less the closing zero
+
+// Alternative names may be longer than an ioctl() can carry.  See rtnetlink(7), RTM_GETLINK.
+int index_of_long_name(const std::string& name) noexcept {
+  const UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+  struct {
+    nlmsghdr head;
+    ifinfomsg link;
+    rtattr attribute;
+    std::array<char, kLongestName + 1> name;
+  } request{};
+  if (!fd || name.size() >= request.name.size()) return 0;
+  request.attribute.rta_type = IFLA_ALT_IFNAME;
+  request.attribute.rta_len = static_cast<unsigned short>(RTA_LENGTH(name.size() + 1));
+  std::memcpy(request.name.data(), name.data(), name.size());
+  request.head.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(sizeof request.link) + request.attribute.rta_len);
+  request.head.nlmsg_type = RTM_GETLINK;
+  request.head.nlmsg_flags = NLM_F_REQUEST;
+  if (::send(fd.get(), &request, request.head.nlmsg_len, 0) < 0) return 0;
+  std::array<std::uint8_t, kLinkAnswer> answer;
+  const ssize_t octets = ::recv(fd.get(), answer.data(), answer.size(), 0);
+  nlmsghdr head{};
+  ifinfomsg link{};
+  if (octets < static_cast<ssize_t>(sizeof head + sizeof link)) return 0;
+  std::memcpy(&head, answer.data(), sizeof head);
+  std::memcpy(&link, answer.data() + NLMSG_HDRLEN, sizeof link);
+  return head.nlmsg_type == RTM_NEWLINK ? link.ifi_index : 0;
+}
+
+// The kernel's own name; empty if there is no such interface.
+std::string name_of(int index) {
+  std::array<char, IF_NAMESIZE> name{};
+  return ::if_indextoname(static_cast<unsigned>(index), name.data()) == nullptr ? "" : name.data();
+}
+
+// ARPHRD_ number.
+std::optional<unsigned short> hardware_type(int index) {
+  const UniqueFd fd = control_socket();
+  ifreq request = request_for(name_of(index));
+  if (::ioctl(fd.get(), SIOCGIFHWADDR, &request) != 0) return std::nullopt;
+  return request.ifr_hwaddr.sa_family;
+}
 
 std::string speed_text(std::uint32_t mbps) {
   if (mbps == 0) return "-";
@@ -125,10 +172,10 @@ Row row_of(const InterfaceInfo& i) {
   if (i.offloads.lro) offloads.emplace_back("lro");
   if (i.strips_vlan_tags) offloads.emplace_back("vlan");
   const char* state = !i.up ? "down" : i.running ? "up" : "no carrier";
-  return {i.name,
+  return {one_line(i.name),
           state,
           speed_text(i.speed_mbps),
-          i.driver.empty() ? "-" : i.driver,
+          i.driver.empty() ? "-" : one_line(i.driver),
           i.rx_queues == 0 ? "-" : std::to_string(i.rx_queues),
           std::to_string(i.mtu),
           i.has_mac ? to_string(i.mac) : "-",
@@ -177,9 +224,43 @@ std::string interface_table(std::span<const InterfaceInfo> interfaces) {
   return text;
 }
 
+int interface_index(const std::string& name) noexcept {
+  if (name.size() >= IF_NAMESIZE) return index_of_long_name(name);
+  return static_cast<int>(::if_nametoindex(name.c_str()));  // alternative names included
+}
+
+bool interface_is_up(int index) noexcept {
+  const UniqueFd fd = control_socket();
+  ifreq request = request_for(name_of(index));
+  return ::ioctl(fd.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
+}
+
+std::optional<LinkKind> link_kind_of(int index) noexcept {
+  switch (hardware_type(index).value_or(ARPHRD_VOID)) {
+    case ARPHRD_ETHER:
+      return LinkKind{LinkType::ethernet, false};
+    case ARPHRD_LOOPBACK:
+      return LinkKind{LinkType::ethernet, true};
+    case ARPHRD_NONE:  // TUN, WireGuard
+    case ARPHRD_PPP:   // the kernel takes the PPP header off before packet sockets see the packet
+    case ARPHRD_TUNNEL:
+    case ARPHRD_TUNNEL6:
+    case ARPHRD_SIT:
+    case ARPHRD_RAWIP:  // mobile broadband
+      return LinkKind{LinkType::raw_ip, false};
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string not_decoded(const std::string& name, int index) {
+  return "capture.interface: " + name + " has hardware type " + std::to_string(hardware_type(index).value_or(0)) +
+         " (ARPHRD_ of Linux), which is not decoded";
+}
+
 SuperSegmentFeatures super_segment_features(const std::string& interface) noexcept {
   const UniqueFd fd = control_socket();
-  return features(fd.get(), interface);
+  return features(fd.get(), name_of(interface_index(interface)));
 }
 
 std::string no_such_interface(const std::string& name) {

@@ -4,7 +4,6 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 
 #include "whiteowl/base/wire.hpp"
 #include "whiteowl/capture/fanout.hpp"
+#include "whiteowl/capture/interfaces.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 
 namespace whiteowl {
@@ -86,20 +86,22 @@ bool is_ring(const KeptRing& kept) { return kept.name.starts_with("ring"); }
 
 class Heir {
  public:
-  Heir(const CaptureSettings& settings, std::uint32_t workers)
+  Heir(const CaptureSettings& settings, std::uint32_t workers, FilterPrograms& filter)
       : settings_{settings},
         workers_{workers},
         octets_{ring_geometry(settings, workers).octets()},
         in_group_{needs_group(settings, workers)},
-        filter_{compile_filter(settings, settings.bpf_filter)} {}
+        filter_{filter} {}
 
   // Why these sockets cannot go on as the rings of the interface; empty if they can.
   [[nodiscard]] std::string refusal(std::size_t interface, const std::vector<UniqueFd>& sockets) const {
-    const auto index = static_cast<int>(::if_nametoindex(settings_.interfaces[interface].c_str()));
-    const auto& program = filter_.programs[interface];
-    if (index == 0 || !program) return "the interface is down or away";
+    const int index = interface_index(settings_.interfaces[interface]);
+    const auto kind = link_kind_of(index);
+    if (!kind || !interface_is_up(index)) return "the interface is down or away";
+    const auto filter = filter_.for_link(kind->link);
+    if (!filter) return "the filter is not compiled yet";
     for (const UniqueFd& socket : sockets) {
-      if (std::string why = difference(socket.get(), index, program->instructions, octets_); !why.empty()) return why;
+      if (std::string why = difference(socket.get(), index, filter->program(), octets_); !why.empty()) return why;
       if (group_of(socket.get()) != group_of(sockets.front().get()) ||
           group_type_of(socket.get()) != group_type_of(sockets.front().get()))
         return "its rings are in different groups";
@@ -133,7 +135,7 @@ class Heir {
   std::uint32_t workers_;
   std::size_t octets_;
   bool in_group_;
-  FilterChange filter_;
+  FilterPrograms& filter_;
   std::uint16_t id_ = 0;
 };
 
@@ -151,11 +153,13 @@ std::string ring_name(const CaptureSettings& settings, std::uint32_t worker, std
          std::to_string(static_cast<int>(settings.fanout_mode)) + 't' + std::to_string(settings.tunnel_depth);
 }
 
-Inheritance inherit_rings(const CaptureSettings& settings, std::uint32_t workers, std::vector<KeptRing> kept) {
+Inheritance inherit_rings(const CaptureSettings& settings, std::uint32_t workers, std::vector<KeptRing> kept,
+                          std::shared_ptr<FilterPrograms> filter) {
   Inheritance result;
   for (std::uint32_t worker = 0; worker < workers; ++worker) result.sockets.emplace_back(settings.interfaces.size());
   if (kept.empty()) return result;
-  Heir heir{settings, workers};
+  if (!filter) filter = compile_filter(settings);
+  Heir heir{settings, workers, *filter};
   for (std::size_t interface = 0; interface < settings.interfaces.size(); ++interface) {
     const std::string& name = settings.interfaces[interface];
     auto sockets = take_all(kept, heir.names(interface));

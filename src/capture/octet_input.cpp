@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -65,13 +66,22 @@ InputBuffer& OctetInput::next_buffer() noexcept {
   return next;
 }
 
+// The one who calls must be able to stop while a pipe is silent.
+bool OctetInput::await_octets() const noexcept {
+  std::array<pollfd, 2> watched{pollfd{fd_.get(), POLLIN, 0}, pollfd{interrupt_fd_, POLLIN, 0}};
+  return ::poll(watched.data(), watched.size(), kPatienceMilliseconds) > 0 && watched[0].revents != 0 &&
+         watched[1].revents == 0;
+}
+
+// What cannot be polled, such as the kernel's log, says that it is ready and then that it has nothing.
+void OctetInput::pause() const noexcept {
+  pollfd interrupt{interrupt_fd_, POLLIN, 0};
+  ::poll(&interrupt, 1, kPatienceMilliseconds);
+}
+
 OctetInput::Refill OctetInput::refill(std::size_t wanted) {
   make_room(std::max(wanted, end_ - begin_ + 1));
-  if (may_block_) {
-    // The one who calls must be able to stop while a pipe is silent.
-    pollfd waiting{fd_.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, kPatienceMilliseconds) <= 0) return Refill::nothing_yet;
-  }
+  if (may_block_ && !await_octets()) return Refill::nothing_yet;
   for (;;) {
     const ssize_t count = ::read(fd_.get(), buffer_->octets.get() + end_, buffer_->capacity - end_);
     if (count > 0) {
@@ -80,11 +90,13 @@ OctetInput::Refill OctetInput::refill(std::size_t wanted) {
       return Refill::more;
     }
     if (count == 0) return Refill::end;
-    if (errno == EAGAIN) return Refill::nothing_yet;
-    if (errno != EINTR) {
-      error_ = errno;
-      return Refill::failed;
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      pause();
+      return Refill::nothing_yet;
     }
+    error_ = errno;
+    return Refill::failed;
   }
 }
 

@@ -23,7 +23,8 @@ bool PcapFormat::recognises(const std::uint8_t* magic) noexcept {
   return is_magic(ByteOrder{false}.load<std::uint32_t>(magic)) || is_magic(ByteOrder{true}.load<std::uint32_t>(magic));
 }
 
-PcapFormat::PcapFormat(const std::uint8_t* header, const std::string& name, const std::string& filter) {
+PcapFormat::PcapFormat(const std::uint8_t* header, const std::string& name, FilterPrograms& filter,
+                       const FilterPatience& patience) {
   order_.swapped = !is_magic(order_.load<std::uint32_t>(header));
   const auto magic = order_.load<std::uint32_t>(header);
   const auto major = order_.load<std::uint16_t>(header + 4);
@@ -44,7 +45,7 @@ PcapFormat::PcapFormat(const std::uint8_t* header, const std::string& name, cons
   if (minor == 3) lengths_ = Lengths::smaller_is_captured;
   plain_ = !order_.swapped && !kuznetzov_ && lengths_ == Lengths::captured_first && link_ < LinkType::linux_sll &&
            filter.empty();
-  if (!filter.empty()) filter_ = CompiledFilter::for_file(filter, number, order_.swapped);
+  if (!filter.empty()) filter_ = filter.for_file(number, order_.swapped, patience);
 }
 
 bool PcapFormat::in_order(std::uint32_t captured, std::uint32_t wire) const noexcept {
@@ -94,7 +95,8 @@ FillResult PcapFormat::fill_plain(OctetWindow& window, FrameBatch& batch, FileTa
 FillResult PcapFormat::fill(OctetWindow& window, FrameBatch& batch, FileTally& tally) const noexcept {
   if (plain_) [[likely]]
     return fill_plain(window, batch, tally);
-  while (batch.size < FrameBatch::kCapacity) {
+  for (std::uint32_t looks = 0; batch.size < FrameBatch::kCapacity; ++looks) {
+    if (looks == FillResult::kMostLooks) return FillResult::paused();
     if (window.size() < record_octets_) return FillResult::more(record_octets_, "a packet's header");
     const std::uint8_t* const record = window.next;
     std::uint32_t captured = order_.load<std::uint32_t>(record + 8);

@@ -51,7 +51,7 @@ bool PcapngFormat::nothing_decoded() const noexcept {
 }
 
 FillResult PcapngFormat::fill(OctetWindow& window, FrameBatch& batch, FileTally& tally, std::size_t limit) {
-  for (;;) {
+  for (std::uint32_t looks = 0; looks < FillResult::kMostLooks; ++looks) {
     if (window.size() == 0) return FillResult::more(1, "a block");
     if (window.size() < kBlockFrame) return FillResult::more(kBlockFrame, "a block");
     const std::uint8_t* const block = window.next;
@@ -85,6 +85,7 @@ FillResult PcapngFormat::fill(OctetWindow& window, FrameBatch& batch, FileTally&
     if (damage != nullptr) return FillResult::damaged(damage);
     window.next += octets;
   }
+  return FillResult::paused();
 }
 
 const char* PcapngFormat::begin_section(const std::uint8_t* block, std::size_t octets) {
@@ -122,11 +123,11 @@ const char* PcapngFormat::add_interface(const std::uint8_t* block, std::size_t o
 }
 
 std::size_t PcapngFormat::filter_for(std::uint32_t link_type) {
-  if (filter_.empty()) return kNoFilter;
+  if (filter_->empty()) return kNoFilter;
   for (std::size_t i = 0; i < filters_.size(); ++i) {
     if (filters_[i].link_type == link_type && filters_[i].swapped == order_.swapped) return i;
   }
-  filters_.push_back({link_type, order_.swapped, CompiledFilter::for_file(filter_, link_type, order_.swapped)});
+  filters_.push_back({link_type, order_.swapped, filter_->for_file(link_type, order_.swapped, patience_)});
   return filters_.size() - 1;
 }
 

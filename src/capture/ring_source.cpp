@@ -6,7 +6,6 @@
 #include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -43,6 +42,8 @@ constexpr unsigned kRetireMilliseconds = 60;  // the kernel hands over a block t
 // By then a packet stands in a block that was handed over: the above and the timer's own lateness.
 constexpr Duration kHandedOver = 100ms;
 constexpr Duration kMendInterval = 100ms;  // how often a missing interface is looked for
+constexpr Duration kLeaveWithin = 1s;      // a ring that is still filled by an interface which is not ours any more
+constexpr Duration kObstacleLasts = 1s;    // before it is told
 constexpr int kPatienceMilliseconds = 100;
 constexpr std::uint32_t kFrameOctets = 2048;  // a formality of TPACKET_V3: frames are packed by their real size
 constexpr std::uint32_t kLargestBlock = 1U << 20U, kSmallestBlock = 1U << 16U;
@@ -75,46 +76,6 @@ UniqueFd open_packet_socket() {
                      "AmbientCapabilities=CAP_NET_RAW in its unit"};
   if (errno == EAFNOSUPPORT) throw StartError{ExitStatus::failure, "this kernel has no packet sockets (CONFIG_PACKET)"};
   throw StartError{ExitStatus::failure, std::string{"cannot open a packet socket: "} + std::strerror(errno)};
-}
-
-// --- What the kernel says of an interface --------------------------------------------------------------------------
-
-ifreq request_for(const std::string& interface) noexcept {
-  ifreq request{};
-  std::memcpy(request.ifr_name, interface.data(), std::min(interface.size(), sizeof request.ifr_name - 1));
-  return request;
-}
-
-bool is_up(int fd, const std::string& interface) noexcept {
-  ifreq request = request_for(interface);
-  return ::ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
-}
-
-struct LinkKind {
-  LinkType link = LinkType::ethernet;
-  bool loopback = false;
-};
-
-LinkKind link_kind(int fd, const std::string& interface) {
-  ifreq request = request_for(interface);
-  checked(::ioctl(fd, SIOCGIFHWADDR, &request), "SIOCGIFHWADDR");
-  const unsigned short type = request.ifr_hwaddr.sa_family;
-  switch (type) {
-    case ARPHRD_ETHER:
-      return {LinkType::ethernet, false};
-    case ARPHRD_LOOPBACK:
-      return {LinkType::ethernet, true};
-    case ARPHRD_NONE:  // TUN, WireGuard
-    case ARPHRD_PPP:   // the kernel takes the PPP header off before packet sockets see the packet
-    case ARPHRD_TUNNEL:
-    case ARPHRD_TUNNEL6:
-    case ARPHRD_SIT:
-    case ARPHRD_RAWIP:  // mobile broadband
-      return {LinkType::raw_ip, false};
-    default:
-      throw StartError{ExitStatus::failure, "capture.interface: " + interface + " has hardware type " +
-                                                std::to_string(type) + " (ARPHRD_ of Linux), which is not decoded"};
-  }
 }
 
 // --- Memory shared with the kernel ---------------------------------------------------------------------------------
@@ -162,7 +123,7 @@ struct RingPlan {
   std::string interface;
   int interface_index = 0;
   RingGeometry geometry{};
-  std::vector<FilterInstruction> program;
+  FilterProgram program;
   bool promiscuous = false;
   bool hardware_stamps = false;
   bool lock_filter = false;
@@ -191,7 +152,8 @@ class Ring {
   }
   [[nodiscard]] std::uint32_t blocks() const noexcept { return geometry_.blocks; }
 
-  void attach(const std::vector<FilterInstruction>& program);
+  // Lets in what the program accepts, where nothing was let in.  Throws StartError (78).
+  void let_in(const FilterProgram& program);
   // Since the last call.
   [[nodiscard]] tpacket_stats_v3 take_statistics() noexcept;
   [[nodiscard]] int take_error() noexcept;
@@ -225,8 +187,10 @@ Ring::Ring(const RingPlan& plan)
       int{SOF_TIMESTAMPING_SOFTWARE | (plan.hardware_stamps ? SOF_TIMESTAMPING_RAW_HARDWARE : 0)}, "PACKET_TIMESTAMP");
   map_ring(plan.interface);
   // A group is joined only after binding (packet(7)), and a bound socket that is not yet in it would see the packets of
-  // all members: each of those would be counted twice.  So nothing is let in until it is a member.
-  attach(plan.fanout ? std::vector<FilterInstruction>{{BPF_RET | BPF_K, 0, 0, 0}} : plan.program);
+  // all members: each of those would be counted twice.  So nothing is let in until it is a member, and nothing ever if
+  // the kernel does not take the filter.
+  let_in(refuse_everything());
+  if (!plan.fanout) let_in(plan.program);
   bind_to(plan.interface_index);
   if (plan.promiscuous) {
     packet_mreq request{};
@@ -235,7 +199,7 @@ Ring::Ring(const RingPlan& plan)
     set(fd(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, "PACKET_ADD_MEMBERSHIP (promiscuous mode)");
   }
   if (plan.fanout) {
-    fanout_ = join_fanout(fd(), *plan.fanout, [&] { attach(plan.program); });
+    fanout_ = join_fanout(fd(), *plan.fanout, [&] { let_in(plan.program); });
   }
   if (plan.lock_filter) set(fd(), SOL_SOCKET, SO_LOCK_FILTER, int{1}, "SO_LOCK_FILTER");
 }
@@ -288,20 +252,10 @@ void Ring::map_ring(const std::string& interface) {
   }
 }
 
-void check_length(const std::vector<FilterInstruction>& program) {
-  if (program.size() <= BPF_MAXINSNS) return;
-  throw StartError{ExitStatus::configuration, "filter: is " + std::to_string(program.size()) +
-                                                  " instructions long, the kernel takes " +
-                                                  std::to_string(BPF_MAXINSNS) + ": make it simpler"};
-}
-
-void Ring::attach(const std::vector<FilterInstruction>& program) {
-  check_length(program);
-  std::vector<sock_filter> code;
-  code.reserve(program.size());
-  for (const auto& from : program) code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
-  const sock_fprog attached{static_cast<unsigned short>(code.size()), code.data()};
-  set(fd(), SOL_SOCKET, SO_ATTACH_FILTER, attached, "SO_ATTACH_FILTER");
+// Nothing but a refusal is behind it yet: not much can fail but the program itself.
+void Ring::let_in(const FilterProgram& program) {
+  if (const int error = attach_filter(fd(), program, refuse_everything()); error != 0)
+    throw StartError{ExitStatus::configuration, "capture.bpf_filter: the filter " + attach_failure(program, error)};
 }
 
 void Ring::bind_to(int interface_index) {
@@ -343,8 +297,12 @@ struct Leg {
   UniqueFd inherited;   // the first of them
   LinkKind kind;
   std::optional<Ring> ring;
-  std::optional<std::vector<FilterInstruction>> program;
+  std::shared_ptr<FilterPrograms> filter;  // of its ring, or of the one to come
   bool away = true;
+  Duration leave_by{};   // after this the old ring is given up, whatever it holds
+  std::string obstacle;  // why its interface could not be opened, as it last was
+  Duration obstructed_since{};
+  bool obstacle_told = false;
 
   bool holding = false;  // a block is ours
   const std::byte* next = nullptr;
@@ -370,16 +328,19 @@ struct Leg {
     ring->release_block();
     holding = false;
   }
-  // A leg without a ring compiles the expression when its interface comes.
-  [[nodiscard]] bool follow_filter(const std::optional<FilterChange::Program>& change) noexcept {
-    program.reset();
-    if (!ring || !change || change->link != kind.link) return !ring;
+  // A leg without a ring uses it when its interface comes.
+  [[nodiscard]] bool follow_filter(const std::shared_ptr<FilterPrograms>& wanted) noexcept {
     try {
-      ring->attach(change->instructions);
-      program = change->instructions;
+      if (ring) {
+        const auto program = wanted->for_link(kind.link), old = filter->for_link(kind.link);
+        if (!program || attach_filter(ring->fd(), program->program(), old ? old->program() : refuse_everything()) != 0)
+          return false;
+      }
     } catch (const std::exception&) {
       return false;
     }
+    filter = wanted;
+    obstacle.clear();
     return true;
   }
   [[nodiscard]] const tpacket3_hdr& packet() const noexcept { return *reinterpret_cast<const tpacket3_hdr*>(next); }
@@ -406,21 +367,14 @@ RingGeometry ring_geometry(const CaptureSettings& settings, std::uint32_t worker
                        std::uint64_t{workers} * settings.interfaces.size(), settings.snap_len);
 }
 
-FilterChange compile_filter(const CaptureSettings& settings, const std::string& expression) {
-  FilterChange change{.expression = expression, .programs = {}};
-  const UniqueFd control = open_packet_socket();
-  for (const std::string& name : settings.interfaces) {
-    auto& program = change.programs.emplace_back();
-    if (!is_up(control.get(), name)) {
-      if (const std::string mistake = check_filter(expression, {}); !mistake.empty())
-        throw StartError{ExitStatus::configuration, mistake};
-      continue;
-    }
-    const LinkType link = link_kind(control.get(), name).link;
-    program = {link, CompiledFilter::for_interface(expression, name, link, settings.snap_len).program()};
-    check_length(program->instructions);
+std::shared_ptr<FilterPrograms> compile_filter(const CaptureSettings& settings, const FilterPatience& patience) {
+  auto filter = std::make_shared<FilterPrograms>(settings.bpf_filter, settings.snap_len, settings.interfaces);
+  try {
+    filter->prepare(patience);
+  } catch (const StartError& error) {
+    throw StartError{error.status(), std::string{"capture.bpf_filter: "} + error.what()};
   }
-  return change;
+  return filter;
 }
 
 namespace {
@@ -443,7 +397,7 @@ struct RingSource::Impl {
   void open(Leg& leg);
   void make_ring(Leg& leg, const RingPlan& plan);
   void give_up_ring(Leg& leg) noexcept;
-  [[nodiscard]] std::vector<FilterInstruction> compile(const Leg& leg, const std::string& expression) const;
+  [[nodiscard]] const Leg* twin_of(const Leg& leg, int interface_index) const;
 
   void begin_batch() noexcept;
   [[nodiscard]] bool fill() noexcept;
@@ -464,6 +418,9 @@ struct RingSource::Impl {
   void look_for_error(Leg& leg) noexcept;
   void mend() noexcept;
   void mend(Leg& leg) noexcept;
+  [[nodiscard]] static bool drained_for_good(Leg& leg) noexcept;
+  static void note_obstacle(Leg& leg, const char* what) noexcept;
+  void look_for_rename(Leg& leg) noexcept;
   void set_away(Leg& leg, bool away) noexcept;
 
   CaptureSettings settings;
@@ -472,7 +429,6 @@ struct RingSource::Impl {
   std::uint32_t workers;  // in all
   RingGeometry geometry;
   bool fanout;
-  UniqueFd control;  // for ioctl()
   UniqueFd stop_event;
   std::vector<InterfaceCounters> interface_counters;  // by leg
   std::vector<Leg> legs;
@@ -497,9 +453,10 @@ RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std:
       workers{workers_in_all},
       geometry{ring_geometry(settings, workers)},
       fanout{needs_group(settings, workers)},
-      control{open_packet_socket()},
       stop_event{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")},
       interface_counters(settings.interfaces.size()) {
+  // Asked now, lest it waits for an interface that it may not capture.
+  open_packet_socket();
   const auto& names = settings.interfaces;
   if (names.empty() || names.size() > kMaxInterfaces)
     throw StartError{ExitStatus::configuration, "capture.interface: names " + std::to_string(names.size()) +
@@ -512,7 +469,7 @@ RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std:
     Leg& leg = legs.emplace_back();
     leg.name = names[i];
     leg.counters = &interface_counters[i];
-    leg.counters->name = names[i];
+    leg.counters->name = one_line(names[i]);
     leg.counters->away.set(1);
     leg.position = static_cast<std::uint8_t>(i);
     leg.fanout_id = fanout_id_of(fanout_id, i);
@@ -521,46 +478,44 @@ RingSource::Impl::Impl(const CaptureSettings& wanted, std::uint32_t worker, std:
     leg.drained = false;
   }
   away = legs.size();
+  if (!store.filter) store.filter = compile_filter(settings);
+  for (Leg& leg : legs) leg.filter = store.filter;
   for (Leg& leg : legs) open(leg);
-  if (away > 0) {
-    // The filter of a missing interface is compiled when it comes; a mistake in it is said now.
-    if (const std::string mistake = check_filter(settings.bpf_filter, {}); !mistake.empty())
-      throw StartError{ExitStatus::configuration, mistake};
-  }
   counters.interfaces_away.set(away);
   polled.resize(legs.size() + 1);
 }
 
 // Leaves the leg away if its interface is down, or missing and to be waited for.
 void RingSource::Impl::open(Leg& leg) {
-  const unsigned index = ::if_nametoindex(leg.name.c_str());
+  const int index = interface_index(leg.name);
   // 0 would bind to every interface of the host.
   if (index == 0) {
     if (settings.wait_for_interface) return;
     throw StartError{ExitStatus::failure, no_such_interface(leg.name)};
   }
-  const LinkKind kind = link_kind(control.get(), leg.name);
+  if (const Leg* twin = twin_of(leg, index); twin != nullptr)
+    throw StartError{ExitStatus::configuration, "capture.interface: " + twin->name + " and " + leg.name +
+                                                    " are the same interface: its packets would count twice"};
+  const auto kind = link_kind_of(index);
+  if (!kind) throw StartError{ExitStatus::failure, not_decoded(leg.name, index)};
   // The kernel numbers the members of a group as they join, and shares out by number.
-  if (fanout && store.order && !leg.inherited && !store.order->may_join(leg.position, number, static_cast<int>(index)))
-    return;
+  if (fanout && store.order && !leg.inherited && !store.order->may_join(leg.position, number, index)) return;
   // Bound while down it could not join its group on older kernels.
-  if (!is_up(control.get(), leg.name)) return;
-  if (!leg.program || kind.link != leg.kind.link) {
-    leg.kind = kind;
-    leg.program = compile(leg, settings.bpf_filter);
-  }
-  leg.kind = kind;
+  if (!interface_is_up(index)) return;
+  const auto filter = leg.filter->for_link(kind->link);
+  if (!filter) return;  // not compiled yet: the next time
+  leg.kind = *kind;
   RingPlan plan;
   plan.interface = leg.name;
-  plan.interface_index = static_cast<int>(index);
+  plan.interface_index = index;
   plan.geometry = geometry;
-  plan.program = *leg.program;
+  plan.program = filter->program();
   plan.promiscuous = settings.promiscuous;
   plan.hardware_stamps = settings.timestamps == TimeStamps::hardware;
   plan.lock_filter = settings.lock_filter;
   if (fanout) {
     plan.fanout = FanoutPlan{.interface = leg.name,
-                             .link = kind.link,
+                             .link = kind->link,
                              .id = leg.fanout_id,
                              .mode = settings.fanout_mode,
                              .tunnel_depth = settings.tunnel_depth,
@@ -597,10 +552,21 @@ void RingSource::Impl::give_up_ring(Leg& leg) noexcept {
     }
   }
   leg.ring.reset();
+  leg.holding = false;
+  leg.remaining = 0;
+  leg.leave_by = Duration::zero();
 }
 
-std::vector<FilterInstruction> RingSource::Impl::compile(const Leg& leg, const std::string& expression) const {
-  return CompiledFilter::for_interface(expression, leg.name, leg.kind.link, settings.snap_len).program();
+// The leg that captures the interface already, under another name, or will: the first of those that name it.
+const Leg* RingSource::Impl::twin_of(const Leg& leg, int interface_index) const {
+  for (const Leg& other : legs) {
+    if (other.position == leg.position) continue;
+    const bool captures = (other.ring && other.ring->interface_index() == interface_index) ||
+                          (store.order && store.order->held(other.position, interface_index));
+    if (captures || (other.position < leg.position && whiteowl::interface_index(other.name) == interface_index))
+      return &other;
+  }
+  return nullptr;
 }
 
 // --- Reading -------------------------------------------------------------------------------------------------------
@@ -835,24 +801,59 @@ void RingSource::Impl::mend() noexcept {
 }
 
 void RingSource::Impl::mend(Leg& leg) noexcept {
-  if (leg.ring && leg.ring->bound()) {
+  const int index = interface_index(leg.name);
+  if (leg.ring && leg.ring->bound() && leg.ring->interface_index() == index) {
     // Only down: the kernel connects the socket to it again by itself, promiscuous mode and group included.
-    char name[IF_NAMESIZE] = {};
-    if (::if_indextoname(static_cast<unsigned>(leg.ring->interface_index()), name) != nullptr &&
-        is_up(control.get(), name))
-      set_away(leg, false);
+    if (interface_is_up(index)) set_away(leg, false);
     return;
   }
-  if (leg.holding || (leg.ring && leg.ring->block().ready())) return;
+  if (leg.ring && !drained_for_good(leg)) return;
   // Given back before the new one is tried: a group belongs to one interface until its last member has left.
   take_statistics(leg);
   give_up_ring(leg);
-  if (stopping) return;
+  if (stopping || index == 0) return;
   try {
     open(leg);
-  } catch (const std::exception&) {
-    // Not there yet, or other members still hold the group: the next time.
+    leg.obstacle.clear();
+  } catch (const std::exception& error) {
+    // Gone again while it was opened is no obstacle.
+    if (interface_index(leg.name) == index && interface_is_up(index)) note_obstacle(leg, error.what());
   }
+}
+
+// Whether a ring whose interface is gone, or has another name now, has been read.  The second may still be filled.
+bool RingSource::Impl::drained_for_good(Leg& leg) noexcept {
+  if (!leg.holding && !leg.ring->block().ready()) return true;
+  if (leg.leave_by == Duration::zero()) {
+    const bool locked = attach_filter(leg.ring->fd(), refuse_everything(), refuse_everything()) != 0;
+    leg.leave_by = locked && leg.ring->bound() ? coarse_time() + kLeaveWithin : Duration::max();
+  }
+  return coarse_time() > leg.leave_by;
+}
+
+// Told once it has lasted: other members may hold the group for a moment.
+void RingSource::Impl::note_obstacle(Leg& leg, const char* what) noexcept {
+  const Duration now = coarse_time();
+  try {
+    if (leg.obstacle != what) {
+      leg.obstacle = what;
+      leg.obstructed_since = now;
+      leg.obstacle_told = false;
+    }
+    if (leg.obstacle_told || now - leg.obstructed_since < kObstacleLasts) return;
+    leg.counters->obstacle.post(std::make_unique<std::string>(leg.obstacle));
+    leg.obstacle_told = true;
+  } catch (const std::exception&) {
+    // No memory for the text: the next time.
+  }
+}
+
+// Its name may have been given to another interface, or taken away, without an error on the socket.
+void RingSource::Impl::look_for_rename(Leg& leg) noexcept {
+  if (!leg.ring || leg.away || leg.ring->interface_index() == interface_index(leg.name)) return;
+  set_away(leg, true);
+  counters.link_losses.add();
+  leg.counters->link_losses.add();
 }
 
 void RingSource::refresh_counters() noexcept {
@@ -860,6 +861,7 @@ void RingSource::refresh_counters() noexcept {
     impl_->take_statistics(leg);
     // A leg that is never polled because others keep this thread busy.
     impl_->look_for_error(leg);
+    impl_->look_for_rename(leg);
   }
 }
 
@@ -874,13 +876,13 @@ const CaptureCounters& RingSource::counters() const noexcept { return impl_->cou
 
 std::span<const InterfaceCounters> RingSource::interfaces() const noexcept { return impl_->interface_counters; }
 
-bool RingSource::set_filter(const FilterChange& change) noexcept {
+bool RingSource::set_filter(const std::shared_ptr<FilterPrograms>& filter) noexcept {
   Impl& s = *impl_;
-  if (change.expression == s.settings.bpf_filter) return true;
+  if (filter->expression() == s.settings.bpf_filter) return true;
   if (s.settings.lock_filter) return false;
   bool taken = true;
-  for (std::size_t i = 0; i < s.legs.size(); ++i) taken = s.legs[i].follow_filter(change.programs[i]) && taken;
-  s.settings.bpf_filter = change.expression;
+  for (Leg& leg : s.legs) taken = leg.follow_filter(filter) && taken;
+  s.settings.bpf_filter = filter->expression();
   return taken;
 }
 

@@ -310,11 +310,6 @@ void settle_output(Invocation& invocation, const std::vector<Given>& given, cons
                          " (a service does not print flows into the journal)"};
 }
 
-void check_filter_of(const Settings& settings, bool from_file) {
-  const auto& interfaces = settings.config().capture.interfaces;
-  settings.check_filter_for(from_file || interfaces.empty() ? "" : interfaces.front());
-}
-
 void require_packets(const Invocation& invocation, const std::vector<Given>& given) {
   if (!invocation.read_file.empty() && last(given, "interface") != nullptr)
     throw StartError{ExitStatus::usage, "-interface and --read exclude each other: packets come from one of them"};
@@ -370,7 +365,7 @@ Config default_config() { return Settings{}.finish(); }
 Config load_config_text(const std::string& yaml, const std::string& name) {
   Settings settings;
   apply_yaml(settings, yaml, name);
-  check_filter_of(settings, false);
+  (void)settings.compile_filter({});
   return settings.finish();
 }
 
@@ -402,7 +397,8 @@ Invocation parse_invocation(std::span<const char* const> arguments, const Surrou
   apply_command_line(settings, given);
   apply_instance(settings, instance);
   invocation.config = settings.finish();
-  check_filter_of(settings, last(given, "read") != nullptr);
+  invocation.filter = last(given, "read") == nullptr ? settings.compile_filter(surroundings.filter_patience)
+                                                     : settings.compile_file_filter(surroundings.filter_patience);
   if (switched_on(given, "check-config")) {
     invocation.action = Action::check_config;
     invocation.text = verdict(invocation);

@@ -2,6 +2,8 @@
 #include "whiteowl/config/settings.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "whiteowl/base/error.hpp"
@@ -137,9 +139,30 @@ void Settings::check_relations() const {
     refuse_at("export.enterprise_number", "29305 marks reverse elements (RFC 5103) and cannot be ours");
 }
 
-void Settings::check_filter_for(const std::string& interface) const {
-  const std::string why = check_filter(config_.capture.bpf_filter, interface);
-  if (!why.empty()) refuse(origin(at("capture.bpf_filter")), "capture.bpf_filter", why);
+void Settings::try_filter(const std::function<void()>& compile) const {
+  try {
+    compile();
+  } catch (const StartError& error) {
+    if (error.status() != ExitStatus::configuration) throw;
+    const Origin& where = origin(at("capture.bpf_filter"));
+    // The option does not say the setting's name.
+    refuse(where, "capture.bpf_filter",
+           (where.source == "--filter" ? "capture.bpf_filter: " : "") + std::string{error.what()});
+  }
+}
+
+std::shared_ptr<FilterPrograms> Settings::compile_filter(const FilterPatience& patience) const {
+  const CaptureSettings& capture = config_.capture;
+  auto filter = std::make_shared<FilterPrograms>(capture.bpf_filter, capture.snap_len, capture.interfaces);
+  try_filter([&] { filter->prepare(patience); });
+  return filter;
+}
+
+std::shared_ptr<FilterPrograms> Settings::compile_file_filter(const FilterPatience& patience) const {
+  constexpr std::uint32_t kEthernet = 1;  // LINKTYPE_
+  auto filter = std::make_shared<FilterPrograms>(config_.capture.bpf_filter);
+  if (!filter->empty()) try_filter([&] { (void)filter->for_file(kEthernet, false, patience); });
+  return filter;
 }
 
 Config Settings::finish() const {

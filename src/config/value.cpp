@@ -212,9 +212,9 @@ std::string to_text(const HostPort& host_and_port) {
 }
 
 std::string check_interface_name(const std::string& name) {
-  constexpr std::size_t kLongest = 15;  // IFNAMSIZ less the closing zero
+  constexpr std::size_t kLongest = 127;  // of an alternative name: ALTIFNAMSIZ less the closing zero
   if (name.empty()) return "an interface name is empty";
-  if (name.size() > kLongest) return quoted(name) + " is too long for an interface name (15 characters at most)";
+  if (name.size() > kLongest) return quoted(name) + " is too long for an interface name (127 characters at most)";
   if (name.find_first_of("/ \t\n[]") != std::string::npos) return quoted(name) + " cannot be an interface name";
   return {};
 }

@@ -28,7 +28,7 @@ std::string discarded_json(const CounterSources& sources) {
   return text + "}";
 }
 
-// Linux lets an interface's name hold quotes and backslashes, but no control characters.
+// Linux lets an interface's name hold quotes and backslashes; the source of the counters has escaped what is no text.
 std::string json_text(const std::string& name) {
   std::string text;
   for (const char c : name) {

@@ -85,7 +85,7 @@ bool is_pipe_or_terminal(int fd) {
 }
 
 // What the service manager kept of the process before goes on where it fits; what does not is given back.
-RingHeritage take_heritage(const CaptureSettings& settings, bool live) {
+RingHeritage take_heritage(const CaptureSettings& settings, bool live, std::shared_ptr<FilterPrograms> filter) {
   RingHeritage heritage{
       .store = {.order = std::make_shared<JoinOrder>(settings.interfaces.size(), worker_count(settings)),
                 .keep = &ServiceManager::keep,
@@ -93,7 +93,7 @@ RingHeritage take_heritage(const CaptureSettings& settings, bool live) {
       .inherited = {}};
   auto kept = ServiceManager::kept();
   if (kept.empty() || !live) return heritage;
-  heritage.inherited = inherit_rings(settings, worker_count(settings), std::move(kept));
+  heritage.inherited = inherit_rings(settings, worker_count(settings), std::move(kept), std::move(filter));
   auto& inherited = heritage.inherited;
   for (const auto& name : inherited.taken) spdlog::info("{}: going on with the rings of the process before", name);
   for (const auto& remark : inherited.remarks) spdlog::warn("{}", remark);
@@ -115,7 +115,7 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
   config.capture.wait_for_interface = under_systemd();
-  RingHeritage heritage = take_heritage(ring_settings(config), live);
+  RingHeritage heritage = take_heritage(ring_settings(config), live, invocation.filter);
   const auto fanout_id = fanout_id_for(config.capture, heritage.inherited);
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
   auto inputs = open_inputs(invocation, fanout_id, std::move(heritage));

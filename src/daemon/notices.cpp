@@ -62,10 +62,24 @@ void Notices::look_at_links(const CounterSources& sources, Duration now, std::ve
       link.away = true;
     }
     if (!link.stamps_judged && stamps_wanted_) judge_stamps(sources, i, notices);
+    look_for_obstacles(sources, i, notices);
     if (link.away && !away) {
       notices.push_back({false, name + ": the interface is up, capturing"});
       link.away = false;
+      link.obstacle.clear();
     }
+  }
+}
+
+// Each worker meets the same one.
+void Notices::look_for_obstacles(const CounterSources& sources, std::size_t interface, std::vector<Notice>& notices) {
+  std::string& told = links_[interface].obstacle;
+  for (const auto& reader : sources.readers) {
+    const auto obstacle = reader.interfaces[interface].obstacle.take();
+    if (!obstacle || *obstacle == told) continue;
+    told = *obstacle;
+    notices.push_back({true, interface_name(sources, interface) + ": the interface is there but cannot be captured (" +
+                                 told + "); waiting until it can"});
   }
 }
 

@@ -3,10 +3,13 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
@@ -19,15 +22,40 @@ namespace {
 constexpr std::uint32_t kMostAutomaticWorkers = 4;
 constexpr Duration kChangePatience = std::chrono::seconds{2};
 
+// Readable once the duration is over or `cancel_fd` is: whichever comes first ends the opening of a file.
+class OpeningLimit {
+ public:
+  OpeningLimit(Duration duration, int cancel_fd)
+      : either_{checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")},
+        timer_{checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), "timerfd_create")} {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(duration);
+    const itimerspec after{{}, {static_cast<std::time_t>(seconds.count()), (duration - seconds).count()}};
+    checked(::timerfd_settime(timer_.get(), 0, &after, nullptr), "timerfd_settime");  // never, if it is 0
+    watch(timer_.get());
+    if (cancel_fd >= 0) watch(cancel_fd);
+  }
+  [[nodiscard]] int fd() const noexcept { return either_.get(); }
+
+ private:
+  void watch(int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    checked(::epoll_ctl(either_.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+  }
+  UniqueFd either_, timer_;
+};
+
 // By one worker that reads itself, which costs least; or as many as were asked for, behind a reader.
-std::vector<Input> open_file(const Invocation& invocation) {
+std::vector<Input> open_file(const Invocation& invocation, int cancel_fd) {
   const Config& config = invocation.config;
   const std::uint32_t workers = std::max(config.capture.workers, 1U);
   const bool shared = workers > 1;
-  auto source = std::make_unique<FileSource>(
-      FileSettings{invocation.read_file, config.capture.bpf_filter, shared ? Reader::kBuffers : 1U});
+  const OpeningLimit limit{invocation.duration, cancel_fd};
+  auto source = std::make_unique<FileSource>(FileSettings{
+      invocation.read_file, config.capture.bpf_filter, shared ? Reader::kBuffers : 1U, limit.fd(), invocation.filter});
   std::vector<Input> inputs(workers);
   if (!shared) {
+    inputs.front().stop = [file = source.get()] { file->stop(); };
     inputs.front().source = std::move(source);
     return inputs;
   }
@@ -50,7 +78,7 @@ Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint
           .stop = [ring] { ring->stop(); },
           .ring_octets = ring->ring_octets(),
           .sharing = ring->sharing(),
-          .set_filter = [ring](const FilterChange& change) { return ring->set_filter(change); }};
+          .set_filter = [ring](const std::shared_ptr<FilterPrograms>& filter) { return ring->set_filter(filter); }};
 }
 
 std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vector<Input> inputs, InputKind kind,
@@ -105,11 +133,13 @@ CaptureSettings ring_settings(const Config& config) {
   return settings;
 }
 
-std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage) {
-  if (!invocation.read_file.empty()) return open_file(invocation);
+std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage,
+                               int cancel_fd) {
+  if (!invocation.read_file.empty()) return open_file(invocation, cancel_fd);
   std::vector<Input> inputs;
   const CaptureSettings settings = ring_settings(invocation.config);
   const auto workers = worker_count(settings);
+  heritage.store.filter = invocation.filter ? invocation.filter : compile_filter(settings, {.cancel_fd = cancel_fd});
   for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id, heritage));
   return inputs;
 }
@@ -184,11 +214,14 @@ std::vector<Beat> Probe::beats() const {
   return beats;
 }
 
-std::vector<std::string> Probe::change(const Config& config) {
+std::vector<std::string> Probe::change(const Config& config, std::shared_ptr<FilterPrograms> filter, int cancel_fd) {
   const Config next = for_kind(config, kind_);
-  std::shared_ptr<const FilterChange> filter = filter_;
-  if (kind_ == InputKind::live && next.capture.bpf_filter != config_.capture.bpf_filter)
-    filter = std::make_shared<FilterChange>(compile_filter(next.capture, next.capture.bpf_filter));
+  if (kind_ != InputKind::live || next.capture.bpf_filter == config_.capture.bpf_filter) {
+    filter = filter_;
+  } else if (!filter || !filter->is_for(next.capture.bpf_filter, next.capture.snap_len, next.capture.interfaces)) {
+    // A reload may have read of others, for which a restart is needed.
+    filter = compile_filter(next.capture, {.time = kReloadFilterPatience, .cancel_fd = cancel_fd});
+  }
   const auto outputs = exporter_->prepare(next.exporter, next.ipfix);
   exporter_->apply(*outputs);
   const std::uint64_t expected = ++changes_;

@@ -39,7 +39,7 @@ void Reader::start() {
 }
 
 void Reader::stop() noexcept {
-  stopping_.store(true, std::memory_order_relaxed);
+  source_->stop();
   if (started_) return;
   for (std::uint32_t worker = 0; worker < workers_; ++worker) rings_[worker].close();  // nobody else will
 }
@@ -53,7 +53,7 @@ std::size_t Reader::memory_octets() const noexcept {
 }
 
 void Reader::run() noexcept {
-  for (bool end = false; !end && !stopping_.load(std::memory_order_relaxed);) {
+  for (bool end = false; !end;) {
     const FrameBatch& frames = source_->read();
     end = frames.end;
     InputBuffer* const buffer = &source_->buffer();

@@ -25,9 +25,11 @@ LogSettings Reloader::reload() noexcept {
 void Reloader::try_to() {
   std::vector<const char*> words;
   for (const auto& argument : arguments_) words.push_back(argument.c_str());
-  const Invocation again = parse_invocation(words);
+  Surroundings surroundings = current_surroundings();
+  surroundings.filter_patience.time = kReloadFilterPatience;
+  const Invocation again = parse_invocation(words, surroundings);
   const ReloadPlan plan = plan_reload(running_, again.config);
-  const auto remarks = probe_.change(plan.config);
+  const auto remarks = probe_.change(plan.config, again.filter);
   running_ = plan.config;
   set_log_level(running_.log.level);
   const std::string from = again.config_file.empty() ? "no file" : again.config_file;

@@ -121,7 +121,7 @@ void Worker::follow_change() noexcept {
   const auto change = mailbox_.take();
   if (change == nullptr) return;
   meter_.set_timeouts(change->active_timeout, change->inactive_timeout, change->close_linger);
-  const bool refused = change->filter != nullptr && input_.set_filter && !input_.set_filter(*change->filter);
+  const bool refused = change->filter != nullptr && input_.set_filter && !input_.set_filter(change->filter);
   refused_filter_.store(refused, std::memory_order_relaxed);
   last_change_.store(change->number, std::memory_order_release);
 }

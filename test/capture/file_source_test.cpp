@@ -4,15 +4,19 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "support/capture_file.hpp"
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/base/fd.hpp"
 
 using namespace whiteowl;
 using namespace whiteowl::test;
@@ -381,6 +385,73 @@ TEST_CASE("a capture arrives through a pipe in pieces") {
     CHECK(r.frames.size() == 2);
     CHECK(r.failure.empty());
   }
+  ::unlink(path.c_str());
+}
+
+TEST_CASE("a read of a stream in which nothing matches returns after a bounded amount of work") {
+  std::vector<Octets> pcap = {pcap_header(kLittle, kMicro, 1)},
+                      pcapng = {section(kLittle), interface_block(kLittle, 1)};
+  const Octets packet = pcap_packet(kLittle, 1, 0, ip_frame(kUdp, 53));
+  const std::size_t packets = 3 * FileSource::kMostOctetsARead / packet.size();
+  for (std::size_t i = 0; i < packets; ++i) pcap.push_back(packet);
+  const Octets other = block(kLittle, 0xBAD, Octets(64));
+  for (std::size_t octets = 0; octets < 3 * FileSource::kMostOctetsARead; octets += other.size())
+    pcapng.push_back(other);
+  for (const auto& capture : {pcap, pcapng}) {
+    const TemporaryFile file{capture};
+    FileSource source{FileSettings{file.path(), "tcp"}};
+    int reads = 1;
+    while (!source.read().end) ++reads;
+    CHECK(reads >= 3);
+    CHECK(source.counters().packets_filtered.get() ==
+          (&capture == &pcapng ? 0 : source.counters().packets_received.get()));
+
+    FileSource stopped{FileSettings{file.path(), "tcp"}};
+    CHECK_FALSE(stopped.read().end);
+    stopped.stop();
+    CHECK(stopped.read().end);
+    CHECK(stopped.failure().empty());
+    CHECK(stopped.counters().packets_received.get() <= packets / 2);
+  }
+}
+
+TEST_CASE("a stop interrupts the wait for a silent pipe") {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  const UniqueFd reading{ends[0]}, writing{ends[1]};
+  const Octets header = pcap_header(kLittle, kMicro, 1);
+  REQUIRE(::write(writing.get(), header.data(), header.size()) == static_cast<ssize_t>(header.size()));
+  FileSource source{FileSettings{"/proc/self/fd/" + std::to_string(ends[0]), {}}};
+  source.stop();
+  CHECK(source.read().end);
+}
+
+TEST_CASE("a FIFO waits for its writer, and can be left before there is one") {
+  const std::string path = "/tmp/file_source_test." + std::to_string(::getpid());
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const UniqueFd cancel{::eventfd(0, EFD_CLOEXEC)};
+  std::thread canceller{[&] { ::eventfd_write(cancel.get(), 1); }};
+  std::string line;
+  try {
+    const FileSource source{FileSettings{.path = path, .bpf_filter = {}, .cancel_fd = cancel.get()}};
+  } catch (const StartError& error) {
+    line = error.what();
+  }
+  canceller.join();
+  CHECK(contains(line, "stopped before the capture began"));
+
+  // Later than the reader, and with a pause that is longer than one wait of the reader.
+  std::thread writer{[&] {
+    const UniqueFd fifo{::open(path.c_str(), O_WRONLY)};
+    std::this_thread::sleep_for(std::chrono::milliseconds{150});
+    const Octets capture = joined({pcap_header(kLittle, kMicro, 1), pcap_packet(kLittle, 1, 0, numbered(30, 1))});
+    CHECK(::write(fifo.get(), capture.data(), capture.size()) == static_cast<ssize_t>(capture.size()));
+  }};
+  FileSource source{FileSettings{path, {}}};
+  const Reading reading = read_all(source);
+  writer.join();
+  CHECK(reading.frames.size() == 1);
+  CHECK(reading.failure.empty());
   ::unlink(path.c_str());
 }
 

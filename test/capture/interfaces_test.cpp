@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <span>
 
 using namespace whiteowl;
 
@@ -37,6 +38,12 @@ TEST_CASE("the table aligns its columns and says what is not known") {
         "NAME      STATE  SPEED      DRIVER  RXQ  MTU   MAC                OFFLOADS  ADDRESSES\n"
         "enp1s0f0  up     10 Gbit/s  ixgbe   8    9000  02:00:00:00:00:01  gro vlan  192.0.2.1 2001:db8::1\n"
         "tun0      down   -          -       -    1500  -                  -         -\n");
+}
+
+TEST_CASE("a name cannot write to the terminal") {
+  InterfaceInfo named;
+  named.name = "a\x1b[2J\xff";
+  CHECK(interface_table(std::span{&named, 1}).find("\na\\x1b[2J\\xff  down") != std::string::npos);
 }
 
 TEST_CASE("a mistyped interface is answered with the nearest name") {

@@ -110,6 +110,11 @@ CaptureSettings settings_for(std::vector<std::string> interfaces) {
   return settings;
 }
 
+std::shared_ptr<FilterPrograms> filter_of(CaptureSettings settings, const std::string& expression) {
+  settings.bpf_filter = expression;
+  return compile_filter(settings);
+}
+
 using Sources = std::vector<std::unique_ptr<RingSource>>;
 void add_members(Sources& sources, const CaptureSettings& settings, std::uint32_t workers, std::uint16_t group) {
   for (std::uint32_t worker = 0; worker < workers; ++worker)
@@ -602,8 +607,8 @@ TEST_SUITE("ring" * doctest::skip(!in_private_network())) {
     RingSource source{settings, 0, 1, 1};
     Sender sender{"wa"};
     sender.send(Build{.protocol = kUdp, .id = 1}.octets());
-    CHECK_THROWS_AS(compile_filter(settings, "tcp prot"), StartError);
-    CHECK(source.set_filter(compile_filter(settings, "udp")));
+    CHECK_THROWS_AS((void)filter_of(settings, "tcp prot"), StartError);
+    CHECK(source.set_filter(filter_of(settings, "udp")));
     sender.send(Build{.protocol = kUdp, .id = 2}.octets());
     sender.send(Build{.protocol = kTcp, .id = 3}.octets());
     const auto seen = drain(source);
@@ -612,7 +617,7 @@ TEST_SUITE("ring" * doctest::skip(!in_private_network())) {
 
     settings.lock_filter = true;
     RingSource locked{settings, 0, 2, 1};
-    CHECK_FALSE(locked.set_filter(compile_filter(settings, "udp")));
+    CHECK_FALSE(locked.set_filter(filter_of(settings, "udp")));
     sender.send(Build{.protocol = kTcp}.octets());
     CHECK(drain(locked).size() == 1);
   }

@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
+#include <string>
+
 using namespace whiteowl;
 using namespace std::chrono_literals;
 
@@ -130,4 +133,23 @@ TEST_CASE("an interface that is not there at the start is told once") {
   CHECK(f.after(100s).empty());
   f.find(0);
   CHECK(f.after(1s) == Lines{"eth0: the interface is up, capturing"});
+}
+
+TEST_CASE("what keeps an interface from being captured is told once, by whichever workers meet it, until it is back") {
+  Fixture f;
+  f.lose(1);
+  const auto meet = [&](const char* obstacle) {
+    for (auto* thread : {&f.one, &f.two}) thread->interfaces[1].obstacle.post(std::make_unique<std::string>(obstacle));
+  };
+  CHECK(f.after(1s) == Lines{"! eth1: the interface went down or away; waiting for it"});
+  meet("no room");
+  const Lines told{"! eth1: the interface is there but cannot be captured (no room); waiting until it can"};
+  CHECK(f.after(1s) == told);
+  meet("no room");
+  CHECK(f.after(1s).empty());
+  f.find(1);
+  CHECK(f.after(1s) == Lines{"eth1: the interface is up, capturing"});
+  f.lose(1);
+  meet("no room");
+  CHECK(f.after(100s).size() == 2);
 }

@@ -108,14 +108,14 @@ TEST_CASE("a worker runs on the processor that it was given, and says if it may 
   config.capture.cpus = {last};
   std::atomic<int> ran_on{-1};
   Input input = live_input(1);
-  input.set_filter = [&](const FilterChange&) {
+  input.set_filter = [&](const std::shared_ptr<FilterPrograms>&) {
     ran_on = ::sched_getcpu();
     return true;
   };
   Doorbell exporter;
   Worker worker{std::move(input), config, 3, 4, QueueSink::WhenFull::drop, exporter};
   worker.start();
-  worker.change({1, {}, {}, {}, std::make_shared<FilterChange>()});
+  worker.change({1, {}, {}, {}, std::make_shared<FilterPrograms>("")});
   while (worker.last_change() != 1) std::this_thread::yield();
   CHECK(ran_on == static_cast<int>(last));
 
@@ -128,15 +128,15 @@ TEST_CASE("a worker follows a change after a batch, filter included, and says wh
   std::string expression;
   bool takes = true;
   Input input = live_input(10);
-  input.set_filter = [&](const FilterChange& change) {
-    expression = change.expression;
+  input.set_filter = [&](const std::shared_ptr<FilterPrograms>& change) {
+    expression = change->expression();
     return takes;
   };
   Doorbell exporter;
   Worker worker{std::move(input), small_config(), 0, 1, QueueSink::WhenFull::drop, exporter};
   worker.start();
   const auto send = [&](std::uint64_t number, const char* filter) {
-    auto change = std::make_shared<FilterChange>(FilterChange{.expression = filter, .programs = {}});
+    auto change = std::make_shared<FilterPrograms>(filter);
     worker.change({number, std::chrono::hours{1}, std::chrono::hours{1}, std::chrono::seconds{1}, std::move(change)});
     while (worker.last_change() != number) std::this_thread::yield();
   };

@@ -2,7 +2,13 @@
 """Captures in, records out: the whole program on files, against what the writer of the files knows."""
 
 import json
+import os
+import signal
 import socket
+import struct
+import subprocess
+import sys
+import time
 
 import ipfix
 import probe
@@ -27,6 +33,11 @@ STANDARD = [
 ]
 TCP = [(99999, 1, 4), (99999, 2, 4), (99999, 3, 4), (99999, 4, 4), (99999, 5, 2), (99999, 6, 2)]
 STANDARD6 = [(0, 27, 16), (0, 28, 16), *STANDARD[2:]]
+
+
+def open_files(pid):
+    folder = f"/proc/{pid}/fd"
+    return [os.path.realpath(os.path.join(folder, fd)) for fd in os.listdir(folder)]
 
 
 class Files(probe.Case):
@@ -176,6 +187,79 @@ class Files(probe.Case):
             self.assertRaises(BlockingIOError, default_port.recv, 1)
         self.assertEqual(result.status, 0, result.err)
         self.assertIn("198.18.0.1", result.out)
+
+    def endless(self, *parts):
+        """A pipe through which `parts` come, the last of them for ever."""
+        code = """
+import os, sys
+head, rest = open(sys.argv[1], 'rb').read(), open(sys.argv[2], 'rb').read()
+try:
+    sys.stdout.buffer.write(head)
+    while True: sys.stdout.buffer.write(rest)
+except BrokenPipeError: os._exit(0)
+"""
+        files = self.path("head", b"".join(parts[:-1])), self.path("rest", parts[-1])
+        feeder = subprocess.Popen([sys.executable, "-c", code, *files], stdout=subprocess.PIPE)
+
+        def close():
+            feeder.kill()
+            feeder.wait()
+            feeder.stdout.close()
+
+        self.addCleanup(close)
+        return feeder.stdout
+
+    def test_a_stream_in_which_nothing_matches_stops_when_its_time_is_over(self):
+        def frame(protocol):
+            address = bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0])
+            return address + bytes([0x45, 0, 0, 28, 0, 0, 64, 0, 64, protocol, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]) + bytes(8)
+
+        def packet(data):
+            return struct.pack("<IIII", 1_700_000_000, 0, len(data), len(data)) + data
+
+        pcap = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+        pcapng = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+        interface = struct.pack("<IIHHII", 1, 20, 1, 0, 65535, 20)
+        body = struct.pack("<IIIII", 0, 0, 0, 42, 42) + frame(6) + bytes(2)
+        enhanced = struct.pack("<II", 6, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+        other = struct.pack("<IIII", 0xBAD, 16, 0, 16) * 1000
+        streams = {
+            "pcap": (pcap, packet(frame(6)), packet(frame(17)) * 1000),
+            "pcapng": (pcapng + interface, enhanced, other),
+        }
+        for name, parts in streams.items():
+            for workers in ("1", "3"):
+                with self.subTest(stream=name, workers=workers):
+                    begun = time.monotonic()
+                    done = subprocess.run(
+                        [probe.BINARY, "--read", "-", "--filter", "tcp", "--duration", "1s", "--output", "json"]
+                        + ["--counters", self.path("counters.json"), "--set", f"capture.workers={workers}"],
+                        stdin=self.endless(*parts),
+                        capture_output=True,
+                        timeout=probe.LIMIT,
+                        check=False,
+                        env=probe.clean_environment(),
+                    )
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertLess(time.monotonic() - begun, 5)
+                    counters = probe.Result(0, "", "", self.folder).counters()
+                    self.assert_identity(counters)
+                    self.assertEqual(counters["packets_in_records_sent"], 1)
+                    self.assertEqual(len(done.stdout.splitlines()), 1)
+
+    def test_input_that_does_not_begin_is_left_by_a_signal_and_when_the_time_is_over(self):
+        fifo = self.path("fifo")
+        os.mkfifo(fifo)
+        begun = time.monotonic()
+        result = self.run_probe("--read", fifo, "--duration", "1s", "--output", "none")
+        self.assertEqual(result.status, 1)
+        self.assertIn(f"{fifo}: stopped before the capture began", result.err)
+        self.assertLess(time.monotonic() - begun, 5)
+        running = probe.Running(self, "--read", fifo, "--output", "none")
+        # Its end of the FIFO is open: it waits for a writer.
+        probe.wait_for("the FIFO is open", lambda: os.path.realpath(fifo) in open_files(running.process.pid))
+        running.process.send_signal(signal.SIGTERM)
+        self.assertEqual(running.process.wait(5), -signal.SIGTERM)
 
     def test_a_filter_leaves_the_rest_counted_as_filtered(self):
         c = traffic.standard()

@@ -108,6 +108,20 @@ class Refusals(probe.Case):
             self.refused(CONFIGURATION, ["tcp prot 80"], *how, "--read", self.capture())
         self.refused(CONFIGURATION, ["tcp prot 80"], "--filter", "tcp prot 80", "--check-config", "-interface", "lo")
 
+    def test_a_filter_that_the_kernel_refuses_is_a_fault_of_the_configuration(self):
+        # bpf_check_classic() of Linux takes no jump back and at most 4096 instructions.
+        hosts = " or ".join(f"ip6 host 2001:db8::{i:x}" for i in range(400))
+        path = self.path("bad.yaml", "capture:\n  interface: lo\n  bpf_filter: ip protochain 17\n")
+        place = ["bad.yaml:3", "capture.bpf_filter", "protochain"]
+        self.refused(CONFIGURATION, place, "--config", path, "--check-config")
+        for how in (("--check-config",), ("--duration", "1s")):
+            for expression, words in (("ip protochain 17", ["the kernel"]), (hosts, ["the kernel", "shorter"])):
+                words = ["capture.bpf_filter", *words]
+                self.refused(CONFIGURATION, words, "-interface", "lo", "--filter", expression, *how)
+        # On a file nobody asks the kernel.
+        result = self.run_probe("--read", self.capture(), "--filter", "ip protochain 17", "--output", "none")
+        self.assertEqual(result.status, 0, result.err)
+
     # Capture files
 
     def test_a_capture_that_cannot_be_read_is_named(self):

@@ -164,6 +164,7 @@ class Reload(Service):
         running = self.start("--write-ipfix", self.path("flows.ipfix"))
         for text, words in (
             ("capture:\n  interface: near0\n  bpf_filter: udp prot 1\n", "probe.yaml:3:15: capture.bpf_filter"),
+            ("capture:\n  interface: near0\n  bpf_filter: ip protochain 17\n", "the kernel refuses"),
             ("capture:\n  snap_lenn: 1\n", "probe.yaml:2:3: capture.snap_lenn"),
             ("capture: [\n", "probe.yaml:"),
             (
@@ -184,7 +185,7 @@ class Reload(Service):
         _, counters = self.stop(running)
         self.assertEqual(counters["packets_received"], 10)
         states = [next(iter(m)) for m in self.manager.messages if "READY" in m or "RELOADING" in m]
-        self.assertEqual(states, ["READY"] + ["RELOADING", "READY"] * 4)
+        self.assertEqual(states, ["READY"] + ["RELOADING", "READY"] * 5)
 
     def test_what_needs_a_restart_is_named_in_one_line_and_the_command_line_stays_in_force(self):
         self.write("capture:\n  interface: elsewhere\nexport:\n  active_timeout: 50s\n")

@@ -7,7 +7,8 @@
 
 namespace whiteowl {
 
-// Control characters as \n, \t or \xNN: one message stays one line, and no terminal obeys it.
+// Control characters as \n, \t or \xNN, and so each octet that is not UTF-8 (RFC 3629): one message stays one line, no
+// terminal obeys it, and JSON, metrics and IPFIX strings that hold it are valid.
 [[nodiscard]] std::string one_line(std::string_view text);
 
 }  // namespace whiteowl

@@ -39,7 +39,14 @@ struct OctetWindow {
 
 // Why a format stopped filling a batch.
 struct FillResult {
-  enum class Why : std::uint8_t { full, more, damaged };
+  enum class Why : std::uint8_t {
+    full,
+    more,
+    damaged,
+    paused,  // kMostLooks records were looked at and none was for us
+  };
+  // Each of them may cost a run of the filter, and a large buffer holds a million.
+  static constexpr std::uint32_t kMostLooks = 65'536;
   Why why;
   std::size_t wanted = 0;           // more: octets needed from window.next on, beyond those there
   const char* damage = nullptr;     // damaged: what is wrong at window.next
@@ -47,6 +54,7 @@ struct FillResult {
 
   static FillResult full() noexcept { return {Why::full}; }
   static FillResult more(std::size_t octets, const char* what) noexcept { return {Why::more, octets, nullptr, what}; }
+  static FillResult paused() noexcept { return {Why::paused}; }
   static FillResult damaged(const char* what) noexcept { return {Why::damaged, 0, what}; }
 };
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "whiteowl/base/address.hpp"
+#include "whiteowl/packet/frame.hpp"
 
 namespace whiteowl {
 
@@ -38,6 +40,21 @@ struct InterfaceInfo {
 [[nodiscard]] std::vector<InterfaceInfo> list_interfaces();
 // A table with a line of headings, as `-list-interfaces` prints it.
 [[nodiscard]] std::string interface_table(std::span<const InterfaceInfo> interfaces);
+
+// The index of the interface that has this name now, be it its own or an alternative one; 0 if none has.
+[[nodiscard]] int interface_index(const std::string& name) noexcept;
+// False also when there is no such interface any more.
+[[nodiscard]] bool interface_is_up(int index) noexcept;
+
+// How a packet socket shows the frames of an interface.
+struct LinkKind {
+  LinkType link = LinkType::ethernet;
+  bool loopback = false;
+};
+// Empty when there is no such interface, or it is of a kind that is not decoded.
+[[nodiscard]] std::optional<LinkKind> link_kind_of(int index) noexcept;
+// "capture.interface: NAME has hardware type ..., which is not decoded"
+[[nodiscard]] std::string not_decoded(const std::string& name, int index);
 
 // All false where it cannot be found out.
 [[nodiscard]] SuperSegmentFeatures super_segment_features(const std::string& interface) noexcept;

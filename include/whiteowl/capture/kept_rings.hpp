@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "whiteowl/base/fd.hpp"
+#include "whiteowl/capture/filter.hpp"
 #include "whiteowl/capture/settings.hpp"
 
 namespace whiteowl {
@@ -33,8 +35,9 @@ struct Inheritance {
   std::vector<KeptRing> refused;     // to be forgotten and closed
   std::vector<std::string> remarks;  // why, a line each
 };
-// `kept` in any order; may hold sockets of others and what are no sockets.
+// `kept` in any order; may hold sockets of others and what are no sockets.  `filter` is that of the settings, prepared;
+// null: it is compiled here.  Throws StartError.
 [[nodiscard]] Inheritance inherit_rings(const CaptureSettings& settings, std::uint32_t workers,
-                                        std::vector<KeptRing> kept);
+                                        std::vector<KeptRing> kept, std::shared_ptr<FilterPrograms> filter = {});
 
 }  // namespace whiteowl

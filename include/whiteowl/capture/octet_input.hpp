@@ -28,7 +28,7 @@ class OctetInput {
 
   enum class Refill : std::uint8_t {
     more,         // at least one octet came
-    nothing_yet,  // a pipe that stayed silent for 100 ms
+    nothing_yet,  // a pipe that stayed silent for 100 ms, or the wait was interrupted
     end,          // end of file
     failed,       // error() says why
   };
@@ -37,15 +37,20 @@ class OctetInput {
   [[nodiscard]] InputBuffer& buffer() const noexcept { return *buffer_; }
   // Reads on, making room for `wanted` octets of unread() in all.  Throws std::bad_alloc.
   [[nodiscard]] Refill refill(std::size_t wanted);
+  // From now on refill() waits no longer once this descriptor is readable; -1 = none.
+  void interrupted_by(int fd) noexcept { interrupt_fd_ = fd; }
   // Of the first unread octet, from the beginning of the input.
   [[nodiscard]] std::uint64_t offset() const noexcept { return read_ - (end_ - begin_); }
   [[nodiscard]] int error() const noexcept { return error_; }
 
  private:
   void make_room(std::size_t wanted);
+  [[nodiscard]] bool await_octets() const noexcept;
+  void pause() const noexcept;
   [[nodiscard]] InputBuffer& next_buffer() noexcept;
 
   UniqueFd fd_;
+  int interrupt_fd_ = -1;  // not ours
   bool may_block_;
   std::uint32_t count_;
   std::unique_ptr<InputBuffer[]> buffers_;

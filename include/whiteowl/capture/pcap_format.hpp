@@ -20,7 +20,8 @@ class PcapFormat {
   // Whether a file that begins with these 4 octets is of this format.
   [[nodiscard]] static bool recognises(const std::uint8_t* magic) noexcept;
   // From a header of kHeaderOctets that recognises() took; `name` is the file's, for messages.  Throws StartError.
-  PcapFormat(const std::uint8_t* header, const std::string& name, const std::string& filter);
+  PcapFormat(const std::uint8_t* header, const std::string& name, FilterPrograms& filter,
+             const FilterPatience& patience);
 
   // Appends frames of the window to the batch and moves the window's beginning behind what was used up.
   [[nodiscard]] FillResult fill(OctetWindow& window, FrameBatch& batch, FileTally& tally) const noexcept;

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -21,7 +21,10 @@ class PcapngFormat {
   static constexpr std::size_t kMaxBlockOctets = std::size_t{16} << 20U;  // Wireshark's and libpcap's limit
 
   [[nodiscard]] static bool recognises(const std::uint8_t* magic) noexcept;
-  explicit PcapngFormat(std::string filter) : filter_{std::move(filter)} {}
+  PcapngFormat(std::shared_ptr<FilterPrograms> filter, const FilterPatience& patience)
+      : filter_{std::move(filter)}, patience_{patience} {}
+  // From now on this descriptor ends the compiling of a filter.
+  void interrupted_by(int fd) noexcept { patience_.cancel_fd = fd; }
 
   // Appends frames of the window to the batch until it holds `limit`, and moves the window's beginning behind what was
   // used up.  With `limit` 0 it stops in front of the first packet.  Throws StartError for a filter that does not
@@ -71,7 +74,8 @@ class PcapngFormat {
   [[nodiscard]] std::size_t filter_for(std::uint32_t link_type);
   [[nodiscard]] bool outgoing(const PacketBlock& packet) const noexcept;
 
-  std::string filter_;
+  std::shared_ptr<FilterPrograms> filter_;
+  FilterPatience patience_;
   ByteOrder order_;
   bool in_section_ = false;
   std::vector<Interface> interfaces_;   // of the section

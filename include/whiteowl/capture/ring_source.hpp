@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packets from live interfaces: one TPACKET_V3 ring each, blocks read in place.  The only file that touches memory
-// shared with the kernel.  See packet(7) and Documentation/networking/packet_mmap.rst of Linux.
+// shared with the kernel.  A ring follows the name that it was asked for, whichever interface has it.  See packet(7)
+// and Documentation/networking/packet_mmap.rst of Linux.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "whiteowl/base/fd.hpp"
-#include "whiteowl/capture/filter.hpp"  // check_filter() for those who know only this header
+#include "whiteowl/capture/filter.hpp"
 #include "whiteowl/capture/settings.hpp"
 #include "whiteowl/capture/source.hpp"
 
@@ -55,6 +55,13 @@ class JoinOrder {
     place(interface, worker).store(interface_index, std::memory_order_release);
   }
   void left(std::size_t interface, std::uint32_t worker) noexcept { joined(interface, worker, 0); }
+  // Some worker has a ring on it.
+  [[nodiscard]] bool held(std::size_t interface, int interface_index) const noexcept {
+    for (std::uint32_t worker = 0; worker < workers_; ++worker) {
+      if (place(interface, worker).load(std::memory_order_acquire) == interface_index) return true;
+    }
+    return false;
+  }
 
  private:
   [[nodiscard]] const std::atomic<int>& place(std::size_t interface, std::uint32_t worker) const noexcept {
@@ -72,27 +79,22 @@ class JoinOrder {
 // sockets for the next process.  Called on the thread that does it.
 struct RingStore {
   std::shared_ptr<JoinOrder> order = {};
+  std::shared_ptr<FilterPrograms> filter = {};  // prepared, of the settings' expression
   std::function<void(const std::string& name, int fd)> keep = {};
   std::function<void(const std::string& name)> forget = {};
 };
 
-// A filter for the interfaces of a capture, in their order, compiled where that needs no capturing thread.
-struct FilterChange {
-  struct Program {
-    LinkType link;
-    std::vector<FilterInstruction> instructions;
-  };
-  std::string expression;
-  std::vector<std::optional<Program>> programs;  // none: the interface is not there and gets its program when it comes
-};
-// Throws StartError: 78 for an expression that does not compile or is too long for the kernel.
-[[nodiscard]] FilterChange compile_filter(const CaptureSettings& settings, const std::string& expression);
+// Of the settings, prepared for all workers and interfaces.  Throws StartError as FilterPrograms::prepare() does,
+// naming the setting.
+[[nodiscard]] std::shared_ptr<FilterPrograms> compile_filter(const CaptureSettings& settings,
+                                                             const FilterPatience& patience = {});
 
 class RingSource final : public PacketSource {
  public:
   // Ring number `worker` of each interface, `workers` rings on each in all, joined in one fanout group per interface.
   // Throws StartError: 1 for an interface that does not exist (naming the nearest) unless it is to be waited for, 77
-  // without CAP_NET_RAW, 78 for a filter that does not compile.  `fanout_id` is the group's id (1..65535); interface n
+  // without CAP_NET_RAW, 78 for a filter that does not compile or that the kernel refuses, and for two names of one
+  // interface.  `fanout_id` is the group's id (1..65535); interface n
   // takes the id n further.  `inherited` are sockets of inherit_rings(), one for each interface or none at all: where
   // there is one, its ring is read on.
   RingSource(const CaptureSettings& settings, std::uint32_t worker, std::uint32_t workers, std::uint16_t fanout_id,
@@ -104,8 +106,8 @@ class RingSource final : public PacketSource {
   [[nodiscard]] std::span<const InterfaceCounters> interfaces() const noexcept override;
   void refresh_counters() noexcept override;
   // Thread of read(): another filter from now on.  False when the kernel did not take it on some interface (no memory,
-  // or locked): the old one stays there.
-  [[nodiscard]] bool set_filter(const FilterChange& change) noexcept;
+  // or locked): the old one stays there, also when the interface is made anew.
+  [[nodiscard]] bool set_filter(const std::shared_ptr<FilterPrograms>& filter) noexcept;
   [[nodiscard]] std::size_t ring_octets() const noexcept;
   // By what the kernel shares the packets out, for people; empty if this ring gets all.
   [[nodiscard]] std::string sharing() const;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "whiteowl/base/counter.hpp"
+#include "whiteowl/base/mailbox.hpp"
 #include "whiteowl/packet/frame.hpp"
 
 namespace whiteowl {
@@ -28,12 +29,14 @@ struct CaptureCounters {
 
 // The share of one interface in these.
 struct InterfaceCounters {
-  std::string name;
+  std::string name;  // as one_line() shows it
   Counter packets_received, octets_received;
   Counter packets_dropped, ring_freezes;
   Counter hardware_stamps;  // packets that bear the network card's time stamp
   Counter link_losses;
   Counter away;  // 1 while it is down or away (a gauge)
+  // Why it cannot be captured although it is there: a line for the user, taken by whoever tells him.
+  mutable Mailbox<std::string> obstacle;
 };
 
 class PacketSource {

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/capture/filter.hpp"
 #include "whiteowl/config/config.hpp"
 
 namespace whiteowl {
@@ -19,15 +21,16 @@ enum class Action : std::uint8_t { run, print_and_exit, list_interfaces, check_c
 // What the command line asks for.
 struct Invocation {
   Action action = Action::run;
-  std::string text;         // for print_and_exit: help, version, the effective settings, the fields; for check_config:
-                            // what was found; whole lines
-  Config config;            // defaults, then file, then command line
-  std::string config_file;  // the file read; empty = none was there
-  std::string read_file;    // --read: a capture file, "-" = standard input; empty = live
-  std::string write_ipfix;  // --write-ipfix: a file (also in config.exporter.collectors as file://)
-  std::string counters_file;  // --counters
-  Duration duration{};        // --duration: stop after this; 0 = run on
-  bool output_given = false;  // --output was named
+  std::string text;  // for print_and_exit: help, version, the effective settings, the fields; for check_config:
+                     // what was found; whole lines
+  Config config;     // defaults, then file, then command line
+  std::shared_ptr<FilterPrograms> filter;  // its capture.bpf_filter, compiled for where the packets come from
+  std::string config_file;                 // the file read; empty = none was there
+  std::string read_file;                   // --read: a capture file, "-" = standard input; empty = live
+  std::string write_ipfix;                 // --write-ipfix: a file (also in config.exporter.collectors as file://)
+  std::string counters_file;               // --counters
+  Duration duration{};                     // --duration: stop after this; 0 = run on
+  bool output_given = false;               // --output was named
 };
 
 // What decides beside the arguments.
@@ -36,6 +39,7 @@ struct Surroundings {
   std::vector<std::string> config_files{"config.yaml", "/etc/chompy-probe/config.yaml"};
   // With --instance NAME it is NAME.yaml in this folder instead.
   std::string instance_folder{"/etc/chompy-probe"};
+  FilterPatience filter_patience{};
   bool output_is_journal = false;  // standard output goes to the journal: flows must not be printed there unasked
 };
 [[nodiscard]] Surroundings current_surroundings();

@@ -4,9 +4,12 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "whiteowl/capture/filter.hpp"
 #include "whiteowl/config/config.hpp"
 #include "whiteowl/config/options.hpp"
 
@@ -37,8 +40,10 @@ class Settings {
 
   // What no single value can show: throws StartError (78) at the setting that was named last.
   void check_relations() const;
-  // Throws StartError (78) if the filter does not compile for `interface`, or for a capture file if that is empty.
-  void check_filter_for(const std::string& interface) const;
+  // The filter for live packets, prepared, and for a capture file of Ethernet, as nearly all are.  Throws StartError
+  // (78) at the setting if it does not compile or the kernel refuses it, (1) if that was cancelled.
+  [[nodiscard]] std::shared_ptr<FilterPrograms> compile_filter(const FilterPatience& patience) const;
+  [[nodiscard]] std::shared_ptr<FilterPrograms> compile_file_filter(const FilterPatience& patience) const;
   // As written, before finish(): collectors are those of export.collectors.
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   [[nodiscard]] const Origin& origin(const Option& option) const;
@@ -46,6 +51,8 @@ class Settings {
   [[nodiscard]] Config finish() const;
 
  private:
+  void try_filter(const std::function<void()>& compile) const;
+
   Config config_;
   std::array<Origin, kOptions.size()> origins_;
 };

@@ -40,9 +40,11 @@ class Notices {
     Trouble losses;
     bool away = false;  // as told
     bool stamps_judged = false;
+    std::string obstacle;  // as told
   };
   void look_at_links(const CounterSources& sources, Duration now, std::vector<Notice>& notices);
 
+  void look_for_obstacles(const CounterSources& sources, std::size_t interface, std::vector<Notice>& notices);
   void judge_stamps(const CounterSources& sources, std::size_t interface, std::vector<Notice>& notices);
 
   bool stamps_wanted_;

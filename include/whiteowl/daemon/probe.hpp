@@ -43,9 +43,10 @@ struct RingHeritage {
   Inheritance inherited{};
 };
 
-// The sources that the invocation names, one for each worker.  Throws StartError.
+// The sources that the invocation names, one for each worker.  Throws StartError, also when `cancel_fd` becomes
+// readable or the duration of the run is over while a file keeps us waiting.
 [[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
-                                             RingHeritage heritage = {});
+                                             RingHeritage heritage = {}, int cancel_fd = -1);
 
 // Construction, stop() and the reports: main thread.
 class Probe {
@@ -70,8 +71,10 @@ class Probe {
 
   // Has the threads work by `config` from now on, as far as a reload can change it, with the flow tables and the
   // sessions of the collectors that stay.  Throws StartError, and nothing has changed then.  What is to be said of it,
-  // a line each, when not all of it is in force.
-  [[nodiscard]] std::vector<std::string> change(const Config& config);
+  // a line each, when not all of it is in force.  May take kReloadFilterPatience, unless `filter` is prepared and for
+  // these settings; `cancel_fd` ends the wait when it is readable.
+  [[nodiscard]] std::vector<std::string> change(const Config& config, std::shared_ptr<FilterPrograms> filter = {},
+                                                int cancel_fd = -1);
 
   [[nodiscard]] const CounterSources& counters() const noexcept { return counters_; }
   // After finish(): why the input ended other than naturally, a line for the user; else empty.
@@ -91,7 +94,7 @@ class Probe {
 
   Config config_;  // in force; main thread
   InputKind kind_;
-  std::shared_ptr<const FilterChange> filter_;  // of the last reload that brought one
+  std::shared_ptr<FilterPrograms> filter_;  // of the last reload that brought one
   // By number and name, as they are exported; the exporter's thread reads them.
   const std::vector<std::pair<std::uint32_t, std::string>> interfaces_;
   UniqueFd finished_;

@@ -6,7 +6,6 @@
 // input buffer, or 100 ms of a silent pipe; at the end all clocks stand at the same age.  No allocation once started.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -59,7 +58,6 @@ class Reader {
   std::unique_ptr<PacketRing[]> rings_;
   InputBuffer* buffer_ = nullptr;  // in which the frames of the open shares lie
   Duration age_{};                 // behind what was shared out
-  std::atomic<bool> stopping_{false};
   bool started_ = false;
   std::thread thread_;
 };

@@ -32,7 +32,7 @@ struct Input {
   std::size_t ring_octets = 0;
   std::string sharing{};  // by what the kernel shares packets out among the workers, for people; empty: it does not
   // Thread of read(): another filter; false when the kernel did not take it.  Empty: the filter stays.
-  std::function<bool(const FilterChange&)> set_filter = {};
+  std::function<bool(const std::shared_ptr<FilterPrograms>&)> set_filter = {};
   std::shared_ptr<Reader> reader{};  // instead of a source: the worker meters what comes to its ring
 };
 
@@ -40,7 +40,7 @@ struct Input {
 struct WorkerChange {
   std::uint64_t number = 0;  // rises with each change
   Duration active_timeout, inactive_timeout, close_linger;
-  std::shared_ptr<const FilterChange> filter;  // null: it stays
+  std::shared_ptr<FilterPrograms> filter;  // null: it stays
 };
 
 class Worker {
