@@ -31,7 +31,9 @@ class Page {
   }
   // The lines that these records and the end of the run give.
   std::vector<std::string> lines(const std::vector<FlowRecord>& records, bool finish = true) {
-    TableOutput table{settings_};
+    ExportCounters counters;
+    RecordLedger ledger{0, 1, counters};
+    TableOutput table{settings_, LatePage{ledger}};
     for (const auto& record : records) CHECK(table.write(record, {}));
     table.step({});
     if (finish) CHECK(table.finish({}));
@@ -254,7 +256,9 @@ TEST_CASE("a reader that went away, or one that does not read, holds nothing up"
   const UniqueFd write_end{ends[1]};
   {
     const UniqueFd read_end{ends[0]};
-    TableOutput table{{.fd = write_end.get(), .rows = true}};
+    ExportCounters counters;
+    RecordLedger ledger{0, 1, counters};
+    TableOutput table{{.fd = write_end.get(), .rows = true}, LatePage{ledger}};
     FlowRecord record = ipv4({10, 0, 0, 1}, 1, {10, 0, 0, 2}, 2, 17);
     for (std::uint16_t i = 0; i < 20'000; ++i) {  // far more text than the pipe holds
       record.source_port = i;
@@ -263,7 +267,9 @@ TEST_CASE("a reader that went away, or one that does not read, holds nothing up"
     CHECK_FALSE(table.finish({}));
   }
   const auto before = std::signal(SIGPIPE, SIG_IGN);
-  TableOutput table{{.fd = write_end.get()}};
+  ExportCounters counters;
+  RecordLedger ledger{0, 1, counters};
+  TableOutput table{{.fd = write_end.get()}, LatePage{ledger}};
   CHECK(table.write(ipv4({10, 0, 0, 1}, 1, {10, 0, 0, 2}, 2, 17), {}));
   CHECK(table.finish({}));
   std::signal(SIGPIPE, before);
