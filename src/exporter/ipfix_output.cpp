@@ -114,7 +114,7 @@ bool IpfixOutput::put(const FlowRecord& record, const FlowRecord* opposite, Time
 // No data can follow templates that were lost, and trying on for the same record might never end.
 bool IpfixOutput::drop(std::size_t records) noexcept {
   if (!held_.message.empty()) lost(held_);
-  page_.settle(records, false);
+  settle_last(records, false);
   return true;
 }
 

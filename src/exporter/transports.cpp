@@ -36,6 +36,8 @@ constexpr std::uint32_t kOrdinaryMtu = 1500;  // also where the kernel offers mo
 constexpr std::size_t kMaxUdpPayload = 65'507;
 constexpr Duration kConnectPatience = 10s;
 constexpr Duration kFirstBackOff = 1s, kLongestBackOff = 30s;
+constexpr Duration kFilePause = 1s;   // after a failure
+constexpr Duration kFileWorks = 10s;  // without a failure
 constexpr Duration kLasting = 30s;      // a connection that lived so long is no sign of trouble when it ends
 constexpr int kUserTimeoutMs = 30'000;  // RFC 5482: a peer that acknowledges nothing for this long is gone
 
@@ -411,16 +413,19 @@ void FileTransport::fail(int error, Timestamp now) noexcept {
     return;
   }
   failed_ = true;
+  failed_at_ = now;
   trouble_.begin(now, reason(error) + "; records are lost");
 }
 
 SendResult FileTransport::send(std::span<const std::uint8_t> message, Timestamp now) noexcept {
-  if (broken_) return SendResult::lost;
+  // A disk that was full a moment ago is not asked for each record; for a short message there may even be room.
+  const Duration since_failure = now < failed_at_ ? kFilePause : now - failed_at_;
+  if (broken_ || (trouble_.bad() && since_failure < kFilePause)) return SendResult::lost;
   if (!send_rest(now)) return broken_ ? SendResult::lost : SendResult::busy;
   const auto taken = file_.write(message);
   if (taken.octets == message.size()) {
     gone_ = false;
-    trouble_.end("written again");
+    if (since_failure >= kFileWorks) trouble_.end("written again");
     return SendResult::sent;
   }
   const bool whole = taken.octets == 0 || file_.take_back(taken.octets);

@@ -177,8 +177,10 @@ TEST_CASE("a file that cannot be written ends the start, one that fills up loses
   CHECK(transport->send(kMessage, kNow) == SendResult::lost);
   ::setrlimit(RLIMIT_FSIZE, &before);
   CHECK(std::filesystem::file_size(path) == 200);
-  CHECK(transport->send(kMessage, kNow) == SendResult::sent);
+  CHECK(transport->send(kMessage, kNow) == SendResult::lost);  // not asked again at once
+  CHECK(transport->send(kMessage, kNow + 1s) == SendResult::sent);
   CHECK(std::filesystem::file_size(path) == 300);
+  CHECK(transport->failed());
   std::signal(SIGXFSZ, old_handler);
   std::filesystem::remove(path);
 }

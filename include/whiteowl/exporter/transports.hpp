@@ -134,6 +134,7 @@ class FileTransport final : public Transport {
   bool gone_ = false;    // nobody reads; who comes next begins a session
   bool broken_ = false;  // the reader has half a message: nothing can follow
   bool failed_ = false;
+  Timestamp failed_at_{};
   Episode trouble_;
 };
 
