@@ -460,8 +460,8 @@ void IpfixOutput::give_up(Timestamp now) noexcept {
   const std::size_t left = records_on_their_way_ + filling_.flow_records + held_.flow_records + waiting;
   if (left == 0 || transport_->gone()) return;
   lost_last_ = true;
-  log_failure("collector " + transport_->name() + ": not waited for any longer; at least " +
-              std::to_string(left) + " records are lost");
+  log_failure("collector " + transport_->name() + ": not waited for any longer; at least " + std::to_string(left) +
+              " records are lost");
 }
 
 }  // namespace whiteowl

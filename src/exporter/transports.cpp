@@ -36,8 +36,8 @@ constexpr std::uint32_t kOrdinaryMtu = 1500;  // also where the kernel offers mo
 constexpr std::size_t kMaxUdpPayload = 65'507;
 constexpr Duration kConnectPatience = 10s;
 constexpr Duration kFirstBackOff = 1s, kLongestBackOff = 30s;
-constexpr Duration kFilePause = 1s;   // after a failure
-constexpr Duration kFileWorks = 10s;  // without a failure
+constexpr Duration kFilePause = 1s;     // after a failure
+constexpr Duration kFileWorks = 10s;    // without a failure
 constexpr Duration kLasting = 30s;      // a connection that lived so long is no sign of trouble when it ends
 constexpr int kUserTimeoutMs = 30'000;  // RFC 5482: a peer that acknowledges nothing for this long is gone
 

@@ -275,6 +275,29 @@ TEST_CASE("a reader that went away, or one that does not read, holds nothing up"
   std::signal(SIGPIPE, before);
 }
 
+TEST_CASE("records count as sent when somebody took the totals, and a full device is a failure") {
+  const auto run = [](const char* device, ExportCounters& counters) {
+    RecordLedger ledger{0, 4, counters};
+    ledger.open_late();
+    const UniqueFd file{checked(::open(device, O_WRONLY | O_CLOEXEC), device)};
+    TableOutput table{{.fd = file.get()}, LatePage{ledger}};
+    for (std::uint16_t i = 0; i < 100; ++i) {
+      const FlowRecord record = ipv4({10, 0, 0, 1}, i, {10, 0, 0, 2}, 2, 17);
+      ledger.enter(record);
+      CHECK(table.write(record, {}));
+    }
+    CHECK(counters.records_sent.get() == 0);
+    CHECK(table.finish({}));
+    return table.failed();
+  };
+  ExportCounters taken, refused;
+  CHECK_FALSE(run("/dev/null", taken));
+  CHECK(taken.records_sent.get() == 100);
+  CHECK(run("/dev/full", refused));
+  CHECK(refused.records_sent.get() == 0);
+  CHECK(refused.records_not_sent.get() == 100);
+}
+
 TEST_CASE("numbers are rounded to three digits with the prefix that fits") {
   CHECK(human_count(0) == "0");
   CHECK(human_count(99'999) == "99999");
