@@ -62,6 +62,7 @@ void OutputFile::share(int fd) {
 std::size_t OutputFile::whole() const noexcept { return kind_ == Kind::pipe ? PIPE_BUF : 0; }
 
 OutputFile::Taken OutputFile::write_some(const std::uint8_t* octets, std::size_t size) noexcept {
+  if (!file_) return {0, EBADF};
   if (kind_ == Kind::pipe || kind_ == Kind::other) {
     pollfd room{file_.get(), POLLOUT, 0};
     if (::poll(&room, 1, 0) <= 0) return {0, EAGAIN};

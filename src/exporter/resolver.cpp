@@ -28,6 +28,7 @@ constexpr Duration kLongestLookUp = 60s;  // the resolver's own patience is 30 s
 constexpr std::size_t kLookUpMemory = std::size_t{256} << 20U;
 constexpr Duration kFirstBackOff = 1s, kLongestBackOff = 60s;
 constexpr std::size_t kMostAddresses = 64;
+constexpr Timestamp kStart{};  // before the first moment that the exporter knows
 constexpr const char* kTryingOn = "; trying on";
 
 // Both sides are the same program, so the octets are as they lie in memory.
@@ -70,7 +71,6 @@ std::string reason_of(int error, const std::string& host) {
   return ::gai_strerror(error);
 }
 
-Timestamp wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 Duration steady_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 }  // namespace
@@ -189,9 +189,8 @@ void Resolver::resolve_at_start(std::span<Resolver> resolvers, Duration patience
     bool waiting = false;
     for (Resolver& one : resolvers) {
       if (one.numeric_ || !one.found_.empty() || !one.failure_.empty()) continue;
-      const Timestamp now = wall_now();
-      one.begin(now);
-      one.step(now);
+      one.begin(kStart);
+      one.step(kStart);
       if (one.does_not_exist_) throw StartError{ExitStatus::failure, one.subject_ + ": " + one.failure_};
       if (one.slot_ != nullptr) watched.push_back({one.slot_->task.fd(), POLLIN, 0});
       waiting = waiting || (one.found_.empty() && one.failure_.empty());
@@ -207,7 +206,7 @@ void Resolver::resolve_at_start(std::span<Resolver> resolvers, Duration patience
     if (!one.found_.empty()) continue;
     const std::string why =
         one.failure_.empty() ? "no name server has answered yet for \"" + one.host_ + '"' : one.failure_;
-    one.trouble_.begin(wall_now(), why + kTryingOn);
+    one.trouble_.begin(kStart, why + kTryingOn);
   }
 }
 

@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +14,6 @@
 #include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 
 #include "support/loopback.hpp"
 #include "whiteowl/base/error.hpp"
@@ -252,22 +249,4 @@ TEST_CASE("a FIFO needs a reader at the start, never waits for it, and gets whol
   CHECK(read_all(reader.get()) == sent * message.size());
   CHECK(transport->send(message, kNow) == SendResult::sent);
   std::filesystem::remove(path);
-}
-
-TEST_CASE("an output that fails again and again is told of once a minute, with the number of times") {
-  const auto before = spdlog::default_logger();
-  std::ostringstream text;
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(text)));
-  spdlog::set_pattern("%v");
-  Episode episode{"collector x"};
-  for (Timestamp now = kNow; now < kNow + 125s; now += 1s) {
-    episode.begin(now, "refused");
-    episode.end("back");
-  }
-  spdlog::set_default_logger(before);
-  CHECK(text.str() ==
-        "collector x: refused\ncollector x: back\n"
-        "collector x: refused (60 times since the last word)\ncollector x: back\n"
-        "collector x: refused (60 times since the last word)\ncollector x: back\n");
 }
