@@ -6,10 +6,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <random>
+#include <system_error>
+#include <thread>
+#include <utility>
 
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/fd.hpp"
+#include "whiteowl/exporter/output_file.hpp"
 
 namespace whiteowl {
 namespace {
@@ -53,12 +61,68 @@ std::string interfaces_json(const CounterSources& sources) {
   return "{" + text + "}";
 }
 
-void write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const auto written = checked(::write(fd, text.data(), text.size()), "writing the counters");
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
+// A regular file, or none yet.  What the kernel shows under /dev and /proc is written into, even if it leads to a
+// file: to replace that would only replace the name.
+bool is_replaced(const std::string& path) {
+  if (path.starts_with("/dev/") || path.starts_with("/proc/")) return false;
+  struct stat status {};
+  return ::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode);
 }
+
+// Where a symbolic link leads to, so that the link stays.
+std::string real_path(const std::string& path) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(path, error);
+  return error ? path : real.string();
+}
+
+void write_into(const std::string& path, std::string_view text) {
+  constexpr int kPatienceMs = 5000;
+  OutputFile file{path};
+  const Duration end = std::chrono::steady_clock::now().time_since_epoch() + std::chrono::milliseconds{kPatienceMs};
+  for (;;) {
+    const auto taken = file.write(text.data(), text.size());
+    text.remove_prefix(taken.octets);
+    const bool wait = taken.error == EAGAIN && std::chrono::steady_clock::now().time_since_epoch() < end;
+    if (taken.error != 0 && !wait) throw std::system_error{taken.error, std::generic_category(), path};
+    if (!wait) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
+  if (const int error = file.close(); error != 0) throw std::system_error{error, std::generic_category(), path};
+}
+
+// A new file in the folder of another, under a name that nobody can know before; gone again unless it is kept.
+class Beside {
+ public:
+  // `path` is what the user wrote.
+  Beside(const std::string& real, std::string path)
+      : name_{real + '.' + std::to_string(std::random_device{}())},
+        path_{std::move(path)},
+        file_{checked(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644),
+                      path_.c_str())} {}
+  ~Beside() {
+    if (!kept_) ::unlink(name_.c_str());
+  }
+  Beside(const Beside&) = delete;
+  Beside& operator=(const Beside&) = delete;
+
+  void write(std::string_view text) {
+    while (!text.empty()) {
+      const auto written = ::write(file_.get(), text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      checked(written, path_.c_str());
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (::close(file_.release()) != 0 && errno != EINTR) checked(-1, path_.c_str());
+  }
+  void keep() noexcept { kept_ = true; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  std::string name_, path_;
+  UniqueFd file_;
+  bool kept_ = false;
+};
 
 }  // namespace
 
@@ -152,19 +216,30 @@ std::uint64_t interface_sum(const CounterSources& sources, std::size_t interface
 
 void write_counters(const std::string& path, const CounterSources& sources) {
   const std::string text = counters_json(sources);
-  struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    const UniqueFd device{checked(::open(path.c_str(), O_WRONLY | O_CLOEXEC), path.c_str())};
-    write_all(device.get(), text);
+  if (!is_replaced(path)) return write_into(path, text);
+  const std::string real = real_path(path);
+  Beside beside{real, path};
+  beside.write(text);
+  checked(std::rename(beside.name().c_str(), real.c_str()), path.c_str());
+  beside.keep();
+}
+
+void check_counters_file(const std::string& path) {
+  const auto refuse = [&path](const std::string& why) {
+    throw StartError{ExitStatus::failure, "--counters " + path + ": " + why};
+  };
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) refuse("this is a folder; name a file in it");
+  if (!is_replaced(path)) {
+    // Not opened, for whoever reads a pipe would see its end.
+    if (::access(path.c_str(), W_OK) != 0) refuse(std::generic_category().message(errno));
     return;
   }
-  const std::string beside = path + ".new";
-  {
-    const UniqueFd file{
-        checked(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), beside.c_str())};
-    write_all(file.get(), text);
+  try {
+    const Beside beside{real_path(path), path};
+  } catch (const std::system_error& failed) {
+    refuse("no file can be made there: " + failed.code().message());
   }
-  checked(std::rename(beside.c_str(), path.c_str()), path.c_str());
 }
 
 }  // namespace whiteowl

@@ -112,6 +112,7 @@ std::uint16_t fanout_id_for(const CaptureSettings& settings, const Inheritance& 
 }
 
 ExitStatus capture(Invocation invocation, std::span<const char* const> arguments) {
+  if (!invocation.counters_file.empty()) check_counters_file(invocation.counters_file);
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
   config.capture.wait_for_interface = under_systemd();

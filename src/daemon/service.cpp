@@ -151,15 +151,28 @@ class Watch {
 };
 
 // The last word about the packets.
-void log_the_end(const Probe& probe, bool complete, bool quiet) {
+void log_the_end(const Probe& probe, bool finished, bool complete, bool quiet) {
   const auto& counters = probe.counters();
   spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "statistics: {}", counters_line(counters));
   const auto final = account(counters);
   if (!complete)
     spdlog::warn("ended before everything was exported: {} packets in records not sent", final.in_records_not_sent);
-  if (!final.holds()) {
+  if (!finished) {
+    spdlog::error("accounting: {} packets received, {} of them with the thread that does not end", final.received,
+                  final.unaccounted());
+  } else if (!final.holds()) {
     spdlog::error("accounting: {} packets received, {} of them unaccounted for; this is a bug", final.received,
                   final.unaccounted());
+  }
+}
+
+bool counters_written(const std::string& path, const CounterSources& counters) {
+  try {
+    if (!path.empty()) write_counters(path, counters);
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::error("--counters {}", error.what());
+    return false;
   }
 }
 
@@ -171,6 +184,7 @@ std::string mebibytes(std::size_t octets) {
 
 SignalInbox::SignalInbox() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is like a full disk
   sigset_t ours;
   sigemptyset(&ours);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&ours, number);
@@ -188,14 +202,14 @@ ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& sett
   const bool finished = Watch{probe, signals, manager, settings}.until_finished();
   const bool complete = finished && probe.finish();
   manager.stopping("Ended");
-  log_the_end(probe, complete, settings.quiet);
-  if (!settings.counters_file.empty()) write_counters(settings.counters_file, probe.counters());
+  log_the_end(probe, finished, complete, settings.quiet);
+  const bool written = counters_written(settings.counters_file, probe.counters());
   if (!finished) {
     spdlog::critical("a thread does not end; leaving without it");
     std::_Exit(static_cast<int>(ExitStatus::failure));
   }
   if (const auto line = probe.failure(); !line.empty()) throw StartError{ExitStatus::failure, line};
-  return ExitStatus::ok;
+  return written && !probe.outputs_failed() ? ExitStatus::ok : ExitStatus::failure;
 }
 
 std::string start_line(const Invocation& invocation, const Probe& probe, std::uint16_t fanout_id,

@@ -3,6 +3,7 @@
 #include "whiteowl/exporter/collector.hpp"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
@@ -34,9 +35,21 @@ bool is_ipv6(const std::string& host) {
   return ::inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), octets.data()) == 1;
 }
 
+// Such an address is one on every link, so it says nothing without the interface (RFC 4007 11).
+std::string check_ipv6(const std::string& host) {
+  if (!is_ipv6(host)) return "\"" + host + "\" is not an IPv6 address";
+  in6_addr address{};
+  ::inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), &address);
+  const bool of_a_link = IN6_IS_ADDR_LINKLOCAL(&address) || IN6_IS_ADDR_MC_LINKLOCAL(&address);
+  const std::size_t scope = host.find('%');
+  if (of_a_link && (scope == std::string::npos || scope + 1 == host.size()))
+    return "the link-local address needs its interface, as in " + host.substr(0, scope) + "%eth0";
+  return {};
+}
+
 std::string check_host(const std::string& host) {
   if (host.empty()) return "the host is missing";
-  if (host.find(':') != std::string::npos) return is_ipv6(host) ? "" : "\"" + host + "\" is not an IPv6 address";
+  if (host.find(':') != std::string::npos) return check_ipv6(host);
   const auto of_name = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
            c == '_';
@@ -55,7 +68,7 @@ std::string read_authority(std::string_view text, Collector& collector) {
     const std::size_t end = text.find(']');
     if (end == std::string_view::npos) return "the bracket is not closed";
     collector.host = text.substr(1, end - 1);
-    if (!is_ipv6(collector.host)) return "\"" + collector.host + "\" is not an IPv6 address";
+    if (std::string wrong = check_ipv6(collector.host); !wrong.empty()) return wrong;
     text.remove_prefix(end + 1);
     if (text.empty()) return {};
     if (text.front() != ':') return "\"" + std::string{text} + "\" follows the bracket where :PORT could stand";

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <mutex>
@@ -30,7 +31,7 @@ constexpr Duration kPatienceAlone = 20s;       // with one output its queue is t
 constexpr Duration kPatienceAmongOthers = 2s;  // with several, one that is away holds up the others
 constexpr Duration kFarewell = 2s;             // for an output that a reload took out
 constexpr auto kFullQueueWait = 50us;
-constexpr std::size_t kUnsettled = std::size_t{2} * IpfixOutput::kMaxUnsettled;
+constexpr std::size_t kUnsettled = IpfixOutput::kMaxUnsettled + 2 * IpfixOutput::kMaxRecords;
 static_assert(kUnsettled > IpfixOutput::kMaxUnsettled && kUnsettled > JsonOutput::kMaxUnsettled);
 
 }  // namespace
@@ -64,8 +65,8 @@ namespace {
 struct Output {
   std::string key;  // all that it was made from and cannot change; equal keys are the same output
   std::unique_ptr<RecordOutput> output;
-  bool settles;             // writes the ledger itself; else a record that it takes is sent
-  std::size_t account = 0;  // in the ledger
+  bool late = false;        // in the ledger: no account of its own
+  std::size_t account = 0;  // else this one
   bool taken = false;       // it has the record that is being offered
   Timestamp given_up_at{};  // once it is no longer wanted
 };
@@ -78,10 +79,11 @@ struct Wanted {
 
 constexpr const char* kTableKey = "standard output: table";
 constexpr const char* kJsonKey = "standard output: json";
+constexpr const char* kFileKey = "file ";
 
 std::string key_of(const std::string& collector, const ExporterSettings& settings) {
   const Collector parsed = parse_collector(collector, settings.default_port);
-  if (parsed.kind == CollectorKind::file) return "file " + parsed.path;
+  if (parsed.kind == CollectorKind::file) return kFileKey + parsed.path;
   const std::string where = parsed.host + ' ' + std::to_string(parsed.port);
   return parsed.kind == CollectorKind::tcp ? "tcp " + where : "udp " + where + ' ' + std::to_string(settings.mtu);
 }
@@ -92,20 +94,27 @@ std::size_t output_count(const ExporterSettings& settings) {
 
 }  // namespace
 
-class Exporter::Change {
+class Exporter::Change : public std::enable_shared_from_this<Exporter::Change> {
  public:
   // Makes the transports of those outputs that are not among `there`.
-  Change(const ExporterSettings& wanted_settings, const IpfixSettings& wanted_ipfix, std::vector<std::string> there)
+  Change(const ExporterSettings& wanted_settings, const IpfixSettings& wanted_ipfix, std::vector<std::string> there,
+         const std::shared_ptr<LookUps>& look_ups, int cancel_fd)
       : settings{wanted_settings}, ipfix{wanted_ipfix} {
     static_cast<void>(Templates{ipfix});  // throws what IpfixOutput would
+    std::vector<std::string> others;
+    std::vector<std::size_t> places;
     for (const std::string& collector : settings.collectors) {
-      Wanted& one = wanted.emplace_back(Wanted{key_of(collector, settings), nullptr});
-      const auto same = std::find(there.begin(), there.end(), one.key);
-      if (same == there.end())
-        one.transport = make_transport(collector, settings);
-      else
+      wanted.push_back({key_of(collector, settings), nullptr});
+      const auto same = std::find(there.begin(), there.end(), wanted.back().key);
+      if (same == there.end()) {
+        others.push_back(collector);
+        places.push_back(wanted.size() - 1);
+      } else {
         there.erase(same);
+      }
     }
+    auto made = make_transports(others, settings, look_ups, cancel_fd);
+    for (std::size_t i = 0; i < made.size(); ++i) wanted[places[i]].transport = std::move(made[i]);
     if (settings.output == StandardOutput::table) wanted.push_back({kTableKey, nullptr});
     if (settings.output == StandardOutput::json) wanted.push_back({kJsonKey, nullptr});
   }
@@ -121,6 +130,7 @@ struct Exporter::Impl {
   [[nodiscard]] bool take(RecordQueue& queue, Timestamp now) noexcept;
   [[nodiscard]] bool offer(const FlowRecord& record, Timestamp now) noexcept;
   void step_outputs(Timestamp now) noexcept;
+  void take_changes();
   void change(Change& to);
   [[nodiscard]] Output make(Wanted& wanted, const Change& to, Duration patience);
   void part_from_retired(Timestamp now) noexcept;
@@ -134,22 +144,32 @@ struct Exporter::Impl {
   std::size_t turn = 0;         // the queue to be looked at first
   bool offered = false;         // the front of queues[turn] is in the ledger
   bool abandoned = false;
+  bool retired_failed = false;
   Timestamp stepped{};
-  // Taken for each step, and by apply() in between.
+  const std::shared_ptr<LookUps> look_ups = make_look_ups();
+
+  // A step may be held up by a stuck disk; whoever brings a change is not.
   mutable std::mutex mutex;
+  std::vector<std::shared_ptr<Change>> changes;  // to be taken by the next step
+  std::vector<std::string> keys;                 // of the outputs that there will be then
+  std::atomic<bool> changed{false};
 };
 
 Output Exporter::Impl::make(Wanted& wanted, const Change& to, Duration patience) {
-  Output made{.key = wanted.key, .output = nullptr, .settles = true, .account = ledger.open()};
+  Output made{.key = wanted.key, .output = nullptr};
+  made.late = wanted.key == kTableKey;
+  if (made.late)
+    ledger.open_late();
+  else
+    made.account = ledger.open();
   const LedgerPage page{ledger, made.account};
   // It has nothing to do with a record that others are being offered.
   made.taken = true;
   if (wanted.transport != nullptr) {
     made.output = std::make_unique<IpfixOutput>(std::move(wanted.transport), to.ipfix, to.settings, patience,
                                                 statistics, counters, page);
-  } else if (wanted.key == kTableKey) {
-    made.output = std::make_unique<TableOutput>(table_settings(STDOUT_FILENO, to.settings.live));
-    made.settles = false;
+  } else if (made.late) {
+    made.output = std::make_unique<TableOutput>(table_settings(STDOUT_FILENO, to.settings.live), LatePage{ledger});
   } else {
     made.output = std::make_unique<JsonOutput>(STDOUT_FILENO, to.ipfix, patience, page);
   }
@@ -161,8 +181,8 @@ void Exporter::Impl::change(Change& to) {
   std::vector<Output> next;
   for (Wanted& wanted : to.wanted) {
     Duration patience = count == 1 ? kPatienceAlone : kPatienceAmongOthers;
-    // A reader of standard output that pauses is waited for as long as nobody else waits.
-    if (wanted.key == kJsonKey && count == 1) patience = Duration::max();
+    // A reader of standard output or of a pipe that pauses is waited for as long as nobody else waits.
+    if ((wanted.key == kJsonKey || wanted.key.starts_with(kFileKey)) && count == 1) patience = Duration::max();
     const auto same =
         std::find_if(outputs.begin(), outputs.end(), [&](const Output& o) { return o.key == wanted.key; });
     if (same == outputs.end()) {
@@ -174,10 +194,24 @@ void Exporter::Impl::change(Change& to) {
     outputs.erase(same);
   }
   for (Output& one : outputs) {
-    ledger.close(one.account);
+    if (one.late)
+      ledger.close_late();
+    else
+      ledger.close(one.account);
     retired.push_back(std::move(one));
   }
   outputs = std::move(next);
+}
+
+void Exporter::Impl::take_changes() {
+  if (!changed.load(std::memory_order_relaxed)) return;
+  std::vector<std::shared_ptr<Change>> taken;
+  {
+    const std::lock_guard lock{mutex};
+    taken.swap(changes);
+    changed.store(false, std::memory_order_relaxed);
+  }
+  for (const auto& one : taken) change(*one);
 }
 
 // Each has kFarewell to send what it took; the rest is lost.
@@ -189,7 +223,9 @@ void Exporter::Impl::part_from_retired(Timestamp now) noexcept {
       ++one;
       continue;
     }
-    ledger.settle_rest(one->account);
+    if (!finished) one->output->give_up(now);
+    if (!one->late) ledger.settle_rest(one->account);
+    retired_failed = retired_failed || one->output->failed();
     one = retired.erase(one);
   }
 }
@@ -206,7 +242,6 @@ bool Exporter::Impl::offer(const FlowRecord& record, Timestamp now) noexcept {
   for (Output& one : outputs) {
     if (one.taken) continue;
     one.taken = one.output->write(record, now);
-    if (one.taken && !one.settles) ledger.settle(one.account, 1, true);
     by_all = by_all && one.taken;
   }
   offered = !by_all;
@@ -235,30 +270,34 @@ void Exporter::Impl::step_outputs(Timestamp now) noexcept {
 Exporter::Exporter(const ExporterSettings& settings, const IpfixSettings& ipfix, std::vector<RecordQueue*> queues,
                    std::function<ProcessStatistics()> statistics)
     : impl_{std::make_unique<Impl>(std::move(queues), std::move(statistics))} {
-  Change first{settings, ipfix, {}};
+  Change first{settings, ipfix, {}, impl_->look_ups, -1};
   impl_->change(first);
+  for (const Output& one : impl_->outputs) impl_->keys.push_back(one.key);
 }
 
 Exporter::~Exporter() = default;
 
-std::shared_ptr<Exporter::Change> Exporter::prepare(const ExporterSettings& settings,
-                                                    const IpfixSettings& ipfix) const {
+std::shared_ptr<Exporter::Change> Exporter::prepare(const ExporterSettings& settings, const IpfixSettings& ipfix,
+                                                    int cancel_fd) const {
   std::vector<std::string> there;
   {
     const std::lock_guard lock{impl_->mutex};
-    for (const Output& one : impl_->outputs) there.push_back(one.key);
+    there = impl_->keys;
   }
-  return std::make_shared<Change>(settings, ipfix, std::move(there));
+  return std::make_shared<Change>(settings, ipfix, std::move(there), impl_->look_ups, cancel_fd);
 }
 
 void Exporter::apply(Change& change) noexcept {
   const std::lock_guard lock{impl_->mutex};
-  impl_->change(change);
+  impl_->keys.clear();
+  for (const Wanted& one : change.wanted) impl_->keys.push_back(one.key);
+  impl_->changes.push_back(change.shared_from_this());
+  impl_->changed.store(true, std::memory_order_relaxed);
 }
 
 bool Exporter::step(Timestamp now) noexcept {
   Impl& x = *impl_;
-  const std::lock_guard lock{x.mutex};
+  x.take_changes();
   if (x.abandoned) return false;
   if (now - x.stepped >= kOutputStep || now < x.stepped) x.step_outputs(now);
   bool took = false;
@@ -275,7 +314,6 @@ bool Exporter::step(Timestamp now) noexcept {
 
 bool Exporter::finished(Timestamp now) noexcept {
   Impl& x = *impl_;
-  const std::lock_guard lock{x.mutex};
   if (x.abandoned) return true;
   for (RecordQueue* queue : x.queues) {
     if (!queue->finished()) return false;
@@ -286,10 +324,20 @@ bool Exporter::finished(Timestamp now) noexcept {
   return all;
 }
 
+bool Exporter::failed() const noexcept {
+  return impl_->retired_failed || std::any_of(impl_->outputs.begin(), impl_->outputs.end(),
+                                              [](const Output& one) { return one.output->failed(); });
+}
+
 void Exporter::abandon() noexcept {
   Impl& x = *impl_;
-  const std::lock_guard lock{x.mutex};
   x.abandoned = true;
+  for (auto* group : {&x.outputs, &x.retired}) {
+    for (Output& one : *group) {
+      one.output->give_up(x.stepped);
+      x.retired_failed = x.retired_failed || one.output->failed();
+    }
+  }
   x.ledger.abandon();
   for (RecordQueue* queue : x.queues) {
     // The record that was being offered is in the ledger already.

@@ -19,6 +19,8 @@ constexpr std::uint32_t kWarmUpMessages = 3;    // carry templates at the begin 
 constexpr Duration kOldestUnsent = 1s;          // a Message that is not full goes out after this
 constexpr Duration kDoubt = 100ms;              // a refusal that comes later is taken for the next Message's
 constexpr Duration kTransportStep = 50ms;
+constexpr Duration kFarewellPatience = 5s;  // for a collector that acknowledges nothing, at the end
+constexpr std::size_t kMaxMessagesOnTheirWay = 8192;
 constexpr std::size_t kShortestPadded = 4;  // octets: padding of up to 3 must not look like a record
 
 // Time since `then`, and none when the clock was set back.
@@ -47,6 +49,7 @@ IpfixOutput::IpfixOutput(std::unique_ptr<Transport> transport, const IpfixSettin
       pace_{rate_},
       filling_{MessageWriter{ipfix.domain_id}},
       held_{MessageWriter{ipfix.domain_id}},
+      loss_{"collector " + transport_->name()},
       warm_up_{transport_->reliable() ? 0 : kWarmUpMessages},
       session_{transport_->session()} {
   filling_.message.clear(limit());
@@ -111,7 +114,7 @@ bool IpfixOutput::put(const FlowRecord& record, const FlowRecord* opposite, Time
 // No data can follow templates that were lost, and trying on for the same record might never end.
 bool IpfixOutput::drop(std::size_t records) noexcept {
   if (!held_.message.empty()) lost(held_);
-  page_.settle(records, false);
+  settle_last(records, false);
   return true;
 }
 
@@ -194,6 +197,9 @@ void IpfixOutput::follow_session() noexcept {
   session_ = transport_->session();
   counters_.sessions.add();
   sequence_ = 0;
+  // What is not known to have arrived in the session before is known no more.
+  while (!on_their_way_.empty()) settle_oldest(false);
+  session_octets_ = 0;
   warm_up_ = transport_->reliable() ? 0 : kWarmUpMessages;
   settle_doubtful(true);
   // Data behind all of its templates can go as it is; data alone has to wait until the templates have gone.
@@ -256,17 +262,20 @@ bool IpfixOutput::put_owed(Timestamp now) noexcept {
 bool IpfixOutput::send(Pending& pending, Timestamp now) noexcept {
   if (!transport_->reliable() && !pace_.allows(now)) return false;
   const auto bytes = pending.message.finish(sequence_, export_seconds(now));
-  const SendResult result = transport_->send(bytes, now);
+  if (window_full()) look_what_arrived(now);
+  const SendResult result = window_full() ? SendResult::busy : transport_->send(bytes, now);
   look_for_refusal(now, Duration::zero());
   switch (result) {
     case SendResult::busy:
       counters_.send_busy.add();
+      look_what_arrived(now);
       if (patient(now)) return false;
       lost(pending);
       return true;
     case SendResult::sent:
       busy_ = false;
       sent(pending, bytes.size(), now);
+      look_what_arrived(now);
       return true;
     case SendResult::lost:
       busy_ = false;
@@ -286,15 +295,21 @@ void IpfixOutput::sent(Pending& pending, std::size_t octets, Timestamp now) noex
   counters_.templates_sent.add(pending.message.template_records());
   ++messages_since_prologue_;
   if (warm_up_ != 0) --warm_up_;
+  if (transport_->reliable()) {
+    session_octets_ += octets;
+    on_their_way_.push_back({session_octets_, octets, pending.flow_records});
+    records_on_their_way_ += pending.flow_records;
+    count_total(pending.flow_records - pending.biflows, octets);
+    pending.flow_records = pending.biflows = 0;
+    pending.message.clear(limit());
+    return;
+  }
   in_doubt_ = true;
   doubtful_records_ = pending.flow_records;
   doubtful_biflows_ = pending.biflows;
   doubtful_octets_ = octets;
   doubtful_since_ = now;
-  if (transport_->reliable())
-    settle_doubtful(true);
-  else
-    pace_.spend();
+  pace_.spend();
   pending.flow_records = pending.biflows = 0;
   pending.message.clear(limit());
 }
@@ -302,7 +317,7 @@ void IpfixOutput::sent(Pending& pending, std::size_t octets, Timestamp now) noex
 void IpfixOutput::lost(Pending& pending) noexcept {
   counters_.messages_lost.add();
   settle_doubtful(true);
-  page_.settle(pending.flow_records, false);
+  if (pending.flow_records != 0) settle_last(pending.flow_records, false);
   if (pending.message.template_records() != 0) {
     owed_.clear();
     owed_next_ = 0;
@@ -333,9 +348,55 @@ void IpfixOutput::settle_doubtful(bool sent) noexcept {
   }
   counters_.messages_sent.add();
   counters_.message_octets_sent.add(doubtful_octets_);
+  count_total(doubtful_records_ - doubtful_biflows_, doubtful_octets_);
+}
+
+void IpfixOutput::count_total(std::uint32_t records, std::size_t octets) noexcept {
   ++totals_.messages;
-  totals_.flow_records += doubtful_records_ - doubtful_biflows_;
-  totals_.octets += doubtful_octets_;
+  totals_.flow_records += records;
+  totals_.octets += octets;
+}
+
+// Over UDP nothing is promised, so nothing there makes a run fail; nor does a reader who has seen enough.
+void IpfixOutput::settle_last(std::size_t records, bool arrived) noexcept {
+  page_.settle(records, arrived);
+  lost_last_ = !arrived && transport_->reliable() && !transport_->gone();
+}
+
+bool IpfixOutput::window_full() const noexcept {
+  return records_on_their_way_ >= kMaxUnacknowledged - kMaxRecords || on_their_way_.size() >= kMaxMessagesOnTheirWay;
+}
+
+void IpfixOutput::settle_oldest(bool arrived) noexcept {
+  const Sent& oldest = on_their_way_.front();
+  if (oldest.flow_records != 0) settle_last(oldest.flow_records, arrived);
+  records_on_their_way_ -= oldest.flow_records;
+  if (arrived) {
+    counters_.messages_sent.add();
+    counters_.message_octets_sent.add(oldest.octets);
+  } else {
+    counters_.messages_lost.add();
+  }
+  on_their_way_.pop_front();
+}
+
+void IpfixOutput::look_what_arrived(Timestamp now) noexcept {
+  if (on_their_way_.empty()) return;
+  const auto outstanding = transport_->outstanding();
+  const std::uint64_t arrived = session_octets_ - std::min(outstanding.octets, session_octets_);
+  while (!on_their_way_.empty() && on_their_way_.front().end <= arrived) {
+    settle_oldest(true);
+    progress_at_ = now;
+    loss_.end({});
+  }
+  if (outstanding.lost) lose_unacknowledged(now, "when the connection broke");
+}
+
+void IpfixOutput::lose_unacknowledged(Timestamp now, const char* when) noexcept {
+  const std::size_t records = records_on_their_way_;
+  while (!on_their_way_.empty()) settle_oldest(false);
+  if (records != 0 && !transport_->gone())
+    loss_.begin(now, std::to_string(records) + " records were not acknowledged " + when + "; they are lost");
 }
 
 void IpfixOutput::step(Timestamp now) noexcept {
@@ -343,6 +404,8 @@ void IpfixOutput::step(Timestamp now) noexcept {
     transport_stepped_ = now;
     transport_->step(now);
     look_for_refusal(now, kDoubt);
+    look_what_arrived(now);
+    loss_.step(now);
   }
   if (transport_->session() != session_) follow_session();
   if (waiting_ && since(waiting_since_, now) >= kOldestUnsent && !write_waiting(now)) return;
@@ -363,6 +426,7 @@ bool IpfixOutput::finish(Timestamp now) noexcept {
     took_all = filling_.message.empty() || send(filling_, now);
     transport_->step(now);  // sees a refusal of the last Message, if it has come
     look_for_refusal(now, Duration::zero());
+    look_what_arrived(now);
     took_all = took_all && ready(now);
     if (refused_ || lost_control_) reports_due_ = false;
   }
@@ -370,12 +434,34 @@ bool IpfixOutput::finish(Timestamp now) noexcept {
     transport_->step(now);
     look_for_refusal(now, Duration::zero());
   }
-  const bool empty = filling_.message.empty() && held_.message.empty() && transport_->drained();
+  const bool empty = filling_.message.empty() && held_.message.empty();
   // Reports alone are not worth waiting for a collector that is away.
   const bool away = busy_ || lost_control_ || counters_.messages_lost.get() != lost_before;
   const bool reports_alone = filling_.flow_records == 0 && held_.message.empty() && away;
-  finished_ = (took_all && empty && !reports_due_) || reports_alone;
+  finished_ = ((took_all && empty && !reports_due_) || reports_alone) && farewell(now);
   return finished_;
+}
+
+// True when the fate of all that was sent is known, or has been waited for in vain.
+bool IpfixOutput::farewell(Timestamp now) noexcept {
+  if (!std::exchange(parting_, true)) progress_at_ = now;
+  const bool ended = transport_->end(now);
+  look_what_arrived(now);
+  if (ended && on_their_way_.empty()) return true;
+  if (since(progress_at_, now) < std::min(patience_, kFarewellPatience)) return false;
+  lose_unacknowledged(now, "at the end");
+  return true;
+}
+
+void IpfixOutput::give_up(Timestamp now) noexcept {
+  if (!transport_->reliable() || finished_) return;
+  look_what_arrived(now);
+  const std::size_t waiting = waiting_ ? 1 : 0;
+  const std::size_t left = records_on_their_way_ + filling_.flow_records + held_.flow_records + waiting;
+  if (left == 0 || transport_->gone()) return;
+  lost_last_ = true;
+  log_failure("collector " + transport_->name() + ": not waited for any longer; at least " + std::to_string(left) +
+              " records are lost");
 }
 
 }  // namespace whiteowl

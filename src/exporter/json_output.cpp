@@ -2,15 +2,12 @@
 // Flow Records as JSON lines.
 #include "whiteowl/exporter/json_output.hpp"
 
-#include <limits.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
+#include "whiteowl/exporter/episode.hpp"
 #include "whiteowl/ipfix/elements.hpp"
 #include "whiteowl/ipfix/template.hpp"
 
@@ -21,15 +18,10 @@ namespace {
 constexpr std::size_t kMaxText = std::size_t{256} << 10U;
 constexpr std::size_t kEnough = std::size_t{32} << 10U;  // written without waiting for step()
 
-bool is_regular(int fd) {
-  struct stat status {};
-  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-}
-
 }  // namespace
 
 JsonOutput::JsonOutput(int fd, const IpfixSettings& settings, Duration patience, LedgerPage page)
-    : fd_{fd}, regular_{is_regular(fd)}, patience_{patience}, page_{page} {
+    : file_{fd}, patience_{patience}, page_{page} {
   choose_fields(settings);
   text_.reserve(2 * kMaxText);
 }
@@ -92,30 +84,22 @@ void JsonOutput::lose_kept() noexcept {
   ends_.clear();
 }
 
-void JsonOutput::close() noexcept {
+void JsonOutput::end(int error) noexcept {
   page_.settle(ends_.size(), false);
   ends_.clear();
   text_.clear();
   begin_ = 0;
   gone_ = true;
+  if (error == EPIPE || std::exchange(failed_, true)) return;
+  log_failure("standard output: " + std::generic_category().message(error) + "; records are lost");
 }
 
 void JsonOutput::drain() noexcept {
-  while (begin_ != text_.size()) {
-    std::size_t size = text_.size() - begin_;
-    if (!regular_) {
-      // A pipe that is ready takes this much without blocking (pipe(7)).
-      size = std::min<std::size_t>(size, PIPE_BUF);
-      pollfd wait{fd_, POLLOUT, 0};
-      if (::poll(&wait, 1, 0) <= 0) break;
-      if ((wait.revents & (POLLERR | POLLNVAL)) != 0) return close();
-      if ((wait.revents & POLLOUT) == 0) break;
-    }
-    const ssize_t took = ::write(fd_, text_.data() + begin_, size);
-    if (took < 0 && (errno == EAGAIN || errno == EINTR)) break;
-    if (took < 0) return close();
-    begin_ += static_cast<std::size_t>(took);
+  if (begin_ != text_.size()) {
+    const auto taken = file_.write(text_.data() + begin_, text_.size() - begin_);
+    begin_ += taken.octets;
     for (; !ends_.empty() && ends_.front() <= begin_; ends_.pop_front()) page_.settle(1, true);
+    if (taken.error != 0 && taken.error != EAGAIN) return end(taken.error);
   }
   // One octet stays to tell whether a line has begun.
   if (begin_ < 2) return;
@@ -129,7 +113,15 @@ void JsonOutput::step(Timestamp /*now*/) noexcept { drain(); }
 
 bool JsonOutput::finish(Timestamp /*now*/) noexcept {
   drain();
-  return begin_ == text_.size();
+  if (begin_ != text_.size()) return false;
+  if (const int error = file_.close(); error != 0) end(error);
+  return true;
+}
+
+void JsonOutput::give_up(Timestamp now) noexcept {
+  if (finish(now)) return;
+  failed_ = true;
+  log_failure("standard output: its reader does not read; " + std::to_string(ends_.size()) + " records are lost");
 }
 
 }  // namespace whiteowl

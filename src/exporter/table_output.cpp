@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "whiteowl/exporter/table_output.hpp"
 
-#include <poll.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -12,8 +11,12 @@
 #include <cstdlib>
 #include <ctime>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "whiteowl/exporter/episode.hpp"
+#include "whiteowl/exporter/output_file.hpp"
 
 namespace whiteowl {
 namespace {
@@ -454,10 +457,9 @@ TableSettings table_settings(int fd, bool live) {
 struct TableOutput::Impl {
   // More text than this waiting for a slow reader is not added to.
   static constexpr std::size_t kMostWaiting = 64 * 1024;
-  // A pipe with room for this much takes it without waiting, as poll(2) and pipe(7) promise (PIPE_BUF).
-  static constexpr std::size_t kWrite = 4096;
+  static constexpr std::size_t kWrite = 4096;  // rows that are written without waiting for step()
 
-  explicit Impl(const TableSettings& given) : settings{given} {
+  Impl(const TableSettings& given, LatePage late) : settings{given}, file{given.fd}, page{late} {
     for (std::size_t i = 0; i < kColumnCount; ++i) live_widths[i] = kColumns[i].width;
     widen(live_widths, headers());
   }
@@ -567,27 +569,33 @@ struct TableOutput::Impl {
 
   // Writes what can be written without waiting.  True when nothing is left, or nobody reads any more.
   bool drain() {
-    while (written < waiting.size()) {
-      struct pollfd ready {
-        settings.fd, POLLOUT, 0
-      };
-      if (::poll(&ready, 1, 0) <= 0) {
+    if (!gone && written < waiting.size()) {
+      const auto taken = file.write(waiting.data() + written, waiting.size() - written);
+      written += taken.octets;
+      if (taken.error == EAGAIN) {
         waiting.erase(0, std::exchange(written, 0));
         return false;
       }
-      const auto count_written =
-          ::write(settings.fd, waiting.data() + written, std::min(kWrite, waiting.size() - written));
-      if (count_written >= 0) {
-        written += static_cast<std::size_t>(count_written);
-      } else if (errno == EAGAIN) {  // the descriptor was given to us non-blocking
-        waiting.erase(0, std::exchange(written, 0));
-        return false;
-      } else if (errno != EINTR) {
-        written = waiting.size();
-      }
+      if (taken.error != 0) end(taken.error);
     }
     waiting.clear();
     written = 0;
+    // What has no row for the slow reader has to wait for the totals.
+    if (settings.rows && !has_row && !gone && rows_missed == 0) page.settle(true);
+    return true;
+  }
+  void end(int error) {
+    gone = true;
+    page.end(false);
+    if (error == EPIPE || std::exchange(failed, true)) return;
+    log_failure("standard output: " + std::generic_category().message(error) + "; the table is lost");
+  }
+  bool finish() {
+    if (!std::exchange(summed_up, true)) print_summary();
+    if (!drain()) return false;
+    if (std::exchange(finished, true)) return true;
+    if (const int error = file.close(); error != 0 && !gone) end(error);
+    if (!gone) page.end(true);
     return true;
   }
 
@@ -597,36 +605,47 @@ struct TableOutput::Impl {
   };
 
   TableSettings settings;
+  OutputFile file;
+  LatePage page;
   Tracked tracked;
   Totals totals;
   Conversation row;
   bool has_row = false;
-  bool summed_up = false;
+  bool summed_up = false, finished = false;
+  bool gone = false;  // nobody reads any more, or nothing can be written
+  bool failed = false;
   Widths live_widths{}, header_widths{};
   std::uint64_t rows_since_header = 0, rows_missed = 0;
   std::string waiting;      // text for the reader
   std::size_t written = 0;  // of it
 };
 
-TableOutput::TableOutput(const TableSettings& settings) : impl_{std::make_unique<Impl>(settings)} {}
+TableOutput::TableOutput(const TableSettings& settings, LatePage page)
+    : impl_{std::make_unique<Impl>(settings, page)} {}
 TableOutput::~TableOutput() = default;
 
 bool TableOutput::write(const FlowRecord& record, Timestamp) noexcept {
   impl_->count(record);
-  if (!impl_->settings.rows) return true;
+  if (!impl_->settings.rows || impl_->gone) return true;
   impl_->take_row(record);
-  if (impl_->waiting.size() >= Impl::kWrite) impl_->drain();
+  if (impl_->waiting.size() >= Impl::kWrite) static_cast<void>(impl_->drain());
   return true;
 }
 
 void TableOutput::step(Timestamp) noexcept {
   impl_->print_row();
-  impl_->drain();
+  static_cast<void>(impl_->drain());
 }
 
-bool TableOutput::finish(Timestamp) noexcept {
-  if (!std::exchange(impl_->summed_up, true)) impl_->print_summary();
-  return impl_->drain();
+bool TableOutput::finish(Timestamp) noexcept { return impl_->finish(); }
+
+void TableOutput::give_up(Timestamp) noexcept {
+  if (impl_->finish()) return;
+  impl_->failed = true;
+  impl_->page.end(false);
+  log_failure("standard output: its reader does not read; the table is not whole");
 }
+
+bool TableOutput::failed() const noexcept { return impl_->failed; }
 
 }  // namespace whiteowl

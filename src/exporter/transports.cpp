@@ -2,13 +2,11 @@
 // UDP, TCP and files.
 #include "whiteowl/exporter/transports.hpp"
 
-#include <fcntl.h>
+#include <linux/errqueue.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -31,12 +29,16 @@ constexpr Duration kStartPatience = 5s;  // for name servers
 constexpr Duration kResolveInterval = 300s;
 constexpr Duration kResolveWhenFailing = 30s;
 constexpr Duration kReopenWhenFailing = 5s;
-constexpr std::uint32_t kManyLost = 8;        // messages in a row: the socket may be beyond help
-constexpr std::uint32_t kManyClean = 3;       // messages in a row: the collector is back
+constexpr std::uint32_t kManyLost = 8;   // messages in a row: the socket may be beyond help
+constexpr std::uint32_t kManyClean = 3;  // messages in a row: the collector is back
+constexpr int kErrorsAtOnce = 64;
 constexpr std::uint32_t kOrdinaryMtu = 1500;  // also where the kernel offers more: collectors read into small buffers
 constexpr std::size_t kMaxUdpPayload = 65'507;
 constexpr Duration kConnectPatience = 10s;
 constexpr Duration kFirstBackOff = 1s, kLongestBackOff = 30s;
+constexpr Duration kFilePause = 1s;     // after a failure
+constexpr Duration kFileWorks = 10s;    // without a failure
+constexpr Duration kLasting = 30s;      // a connection that lived so long is no sign of trouble when it ends
 constexpr int kUserTimeoutMs = 30'000;  // RFC 5482: a peer that acknowledges nothing for this long is gone
 
 std::string reason(int error) { return std::generic_category().message(error); }
@@ -47,64 +49,123 @@ int pending_error(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
+// The error of the oldest datagram for which something came back; 0 for what says nothing of the collector, less than 0
+// when there is none.
+int queued_error(int fd) {
+  std::array<std::uint8_t, 512> control{};
+  msghdr header{};
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  if (::recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return -1;
+  for (cmsghdr* one = CMSG_FIRSTHDR(&header); one != nullptr; one = CMSG_NXTHDR(&header, one)) {
+    const bool ours = (one->cmsg_level == IPPROTO_IP && one->cmsg_type == IP_RECVERR) ||
+                      (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_RECVERR);
+    sock_extended_err error{};
+    if (!ours || one->cmsg_len < CMSG_LEN(sizeof error)) continue;
+    std::memcpy(&error, CMSG_DATA(one), sizeof error);
+    return error.ee_origin == SO_EE_ORIGIN_LOCAL ? 0 : static_cast<int>(error.ee_errno);
+  }
+  return 0;
+}
+
+std::string unreachable(int error) {
+  const std::string text = reason(error);
+  return error == EACCES ? text + " (a broadcast address, or forbidden by a route)" : text;
+}
+
 void set_option(int fd, int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); }
 
-// Logging must never end the export.
-template <typename... Args>
-void say(spdlog::level::level_enum level, const char* format, const Args&... args) noexcept {
-  try {
-    spdlog::log(level, fmt::runtime(format), args...);
-  } catch (const std::exception&) {
+// Since the connection began, the SYN included; 0 when the kernel does not say.
+std::uint64_t octets_acknowledged(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  constexpr std::size_t kNeeded = offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked;
+  return size < kNeeded ? 0 : info.tcpi_bytes_acked;
+}
+
+std::string subject_of(const Collector& collector) { return "collector " + collector.text; }
+
+int type_of(const Collector& collector) { return collector.kind == CollectorKind::tcp ? SOCK_STREAM : SOCK_DGRAM; }
+
+std::unique_ptr<Transport> make_one(const Collector& collector, const ExporterSettings& settings, Resolver* resolver) {
+  switch (collector.kind) {
+    case CollectorKind::udp:
+      return std::make_unique<UdpTransport>(collector, settings.mtu, std::move(*resolver));
+    case CollectorKind::tcp:
+      return std::make_unique<TcpTransport>(collector, std::move(*resolver));
+    case CollectorKind::file:
+      return std::make_unique<FileTransport>(collector);
   }
+  return nullptr;
 }
 
 }  // namespace
 
 std::unique_ptr<Transport> make_transport(const std::string& collector, const ExporterSettings& settings) {
-  const Collector parsed = parse_collector(collector, settings.default_port);
-  switch (parsed.kind) {
-    case CollectorKind::udp:
-      return std::make_unique<UdpTransport>(parsed, settings.mtu);
-    case CollectorKind::tcp:
-      return std::make_unique<TcpTransport>(parsed);
-    case CollectorKind::file:
-      return std::make_unique<FileTransport>(parsed);
+  return std::move(make_transports({collector}, settings, make_look_ups()).front());
+}
+
+std::vector<std::unique_ptr<Transport>> make_transports(const std::vector<std::string>& collectors,
+                                                        const ExporterSettings& settings,
+                                                        std::shared_ptr<LookUps> look_ups, int cancel_fd) {
+  std::vector<Collector> parsed;
+  std::vector<Resolver> resolvers;
+  for (const std::string& text : collectors) {
+    const Collector& one = parsed.emplace_back(parse_collector(text, settings.default_port));
+    if (one.kind != CollectorKind::file)
+      resolvers.emplace_back(one.host, one.port, type_of(one), subject_of(one), look_ups);
   }
-  return nullptr;
+  Resolver::resolve_at_start(resolvers, kStartPatience, cancel_fd);
+  std::vector<std::unique_ptr<Transport>> made;
+  std::size_t next = 0;
+  for (const Collector& one : parsed) {
+    const bool named = one.kind != CollectorKind::file;
+    made.push_back(make_one(one, settings, named ? &resolvers[next++] : nullptr));
+  }
+  return made;
 }
 
 // --- UDP
 // ---------------------------------------------------------------------------------------------------------------
 
-UdpTransport::UdpTransport(const Collector& collector, std::uint32_t mtu)
+UdpTransport::UdpTransport(const Collector& collector, std::uint32_t mtu, Resolver resolver)
     : name_{collector.text},
-      resolver_{collector.host, collector.port, SOCK_DGRAM},
+      resolver_{std::move(resolver)},
       mtu_{mtu},
-      max_message_{MessageWriter::kMinLimit} {
-  adopt(resolver_.resolve_at_start(kStartPatience, collector.text));
-  if (addresses_.empty()) say(spdlog::level::warn, "collector {}: its name is not resolved yet, trying on", name_);
+      max_message_{MessageWriter::kMinLimit},
+      trouble_{subject_of(collector)} {
+  adopt(resolver_.take(), Timestamp{});
 }
 
 // Keeps the socket when the address in use is still among the name's.
-void UdpTransport::adopt(std::vector<SocketAddress> addresses) noexcept {
+void UdpTransport::adopt(std::vector<SocketAddress> addresses, Timestamp now) noexcept {
   if (addresses.empty()) return;
   addresses_ = std::move(addresses);
   const auto in_use = [this](const SocketAddress& address) { return address.equals(peer_); };
-  if (!socket_ || std::none_of(addresses_.begin(), addresses_.end(), in_use)) open();
+  if (!socket_ || std::none_of(addresses_.begin(), addresses_.end(), in_use)) open(now);
 }
 
-void UdpTransport::open() noexcept {
+void UdpTransport::open(Timestamp now) noexcept {
+  int error = 0;
   for (const SocketAddress& address : addresses_) {
     UniqueFd socket{::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     // Fails where the host has no route of this family: the name's next address may do.
-    if (!socket || ::connect(socket.get(), address.data(), address.size) != 0) continue;
+    if (!socket || ::connect(socket.get(), address.data(), address.size) != 0) {
+      error = errno;
+      continue;
+    }
+    // Else the kernel keeps to itself that a host or network cannot be reached.
+    const bool ipv6 = address.family() == AF_INET6;
+    set_option(socket.get(), ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_RECVERR : IP_RECVERR, 1);
     socket_ = std::move(socket);
     peer_ = address;
-    lost_ = 0;
+    lost_ = clean_ = 0;
     ++session_;
     learn_path_mtu();
     return;
   }
+  trouble_.begin(now, "cannot be reached: " + unreachable(error) + "; trying on");
 }
 
 void UdpTransport::learn_path_mtu() noexcept {
@@ -121,16 +182,27 @@ void UdpTransport::learn_path_mtu() noexcept {
   max_message_ = std::clamp(mtu - std::min(mtu, headers), MessageWriter::kMinLimit, kMaxUdpPayload);
 }
 
-void UdpTransport::note_refusal() noexcept {
+void UdpTransport::note_refusal(int error, Timestamp now) noexcept {
   refusal_ = true;
   clean_ = 0;
-  if (!std::exchange(reported_, true))
-    say(spdlog::level::warn, "collector {}: nobody listens there, sending on", name_);
+  if (error == ECONNREFUSED) return trouble_.begin(now, "nobody listens there, sending on");
+  trouble_.begin(now, "cannot be reached: " + unreachable(error) + "; sending on");
 }
 
 bool UdpTransport::take_refusal() noexcept { return std::exchange(refusal_, false); }
 
-SendResult UdpTransport::send(std::span<const std::uint8_t> message, Timestamp /*now*/) noexcept {
+// What came back for datagrams that were sent.
+void UdpTransport::look_for_errors(Timestamp now) noexcept {
+  int error = pending_error(socket_.get());
+  for (int i = 0; i < kErrorsAtOnce; ++i) {
+    const int queued = queued_error(socket_.get());
+    if (queued < 0) break;
+    if (queued > 0) error = queued;
+  }
+  if (error != 0) note_refusal(error, now);
+}
+
+SendResult UdpTransport::send(std::span<const std::uint8_t> message, Timestamp now) noexcept {
   if (!socket_) return SendResult::busy;
   // An error of an earlier datagram is reported instead of sending this one, and only once: so this one gets another
   // try.
@@ -139,61 +211,58 @@ SendResult UdpTransport::send(std::span<const std::uint8_t> message, Timestamp /
   for (int i = 0; i < kTries; ++i) {
     if (::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
       lost_ = 0;
-      if (error == 0 && ++clean_ == kManyClean && std::exchange(reported_, false)) {
-        say(spdlog::level::info, "collector {}: messages get through again", name_);
-      }
+      if (error != 0)
+        note_refusal(error, now);
+      else if (++clean_ == kManyClean)
+        trouble_.end("messages get through again");
       return SendResult::sent;
     }
     error = errno;
     if (error == EAGAIN || error == ENOBUFS || error == EINTR) return SendResult::busy;
-    if (error == ECONNREFUSED) note_refusal();
   }
   ++lost_;
+  if (error == ECONNREFUSED) note_refusal(error, now);
   clean_ = 0;
-  if (!std::exchange(reported_, true))
-    say(spdlog::level::warn, "collector {}: cannot send: {}; sending on", name_, reason(error));
+  trouble_.begin(now, "cannot send: " + unreachable(error) + "; sending on");
   return SendResult::lost;
 }
 
 void UdpTransport::step(Timestamp now) noexcept {
   if (resolved_at_ == Timestamp{} || now < resolved_at_ || now < opened_at_) resolved_at_ = opened_at_ = now;
+  trouble_.step(now);
+  resolver_.step(now);
   if (socket_) {
-    if (pending_error(socket_.get()) == ECONNREFUSED) note_refusal();
+    look_for_errors(now);
     learn_path_mtu();
   }
-  adopt(resolver_.take());
-  const bool away = !socket_ || reported_;
+  adopt(resolver_.take(), now);
+  const bool away = !socket_ || trouble_.bad();
   if (!resolver_.numeric() && now - resolved_at_ >= (away ? kResolveWhenFailing : kResolveInterval)) {
     resolved_at_ = now;
-    resolver_.begin();
+    resolver_.begin(now);
   }
+  if (addresses_.empty()) return resolver_.begin(now);
   // No route at start, or a source address that this host has no more: both need another connect().
   if ((!socket_ || lost_ >= kManyLost) && now - opened_at_ >= kReopenWhenFailing) {
     opened_at_ = now;
-    if (addresses_.empty())
-      resolver_.begin();
-    else
-      open();
+    open(now);
   }
 }
 
 // --- TCP
 // ---------------------------------------------------------------------------------------------------------------
 
-TcpTransport::TcpTransport(const Collector& collector)
-    : name_{collector.text}, resolver_{collector.host, collector.port, SOCK_STREAM} {
-  addresses_ = resolver_.resolve_at_start(kStartPatience, collector.text);
+TcpTransport::TcpTransport(const Collector& collector, Resolver resolver)
+    : name_{collector.text}, resolver_{std::move(resolver)}, trouble_{subject_of(collector)} {
+  addresses_ = resolver_.take();
 }
 
 void TcpTransport::connect(Timestamp now) noexcept {
   if (addresses_.empty()) {
     addresses_ = resolver_.take();
-    if (addresses_.empty()) {
-      resolver_.begin();
-      return;
-    }
     next_address_ = 0;
   }
+  if (addresses_.empty()) return resolver_.begin(now);
   const SocketAddress address = addresses_[next_address_];
   if (++next_address_ == addresses_.size()) {
     next_address_ = 0;
@@ -217,19 +286,39 @@ void TcpTransport::look_whether_connected(Timestamp now) noexcept {
   }
   if (const int error = pending_error(socket_.get()); error != 0) return part(error, now);
   state_ = State::connected;
-  back_off_ = Duration{};
+  connected_since_ = now;
+  taken_ = arrived_ = 0;
+  ended_ = false;
+  not_ours_ = octets_acknowledged(socket_.get());
   ++session_;
-  if (std::exchange(reported_, false)) say(spdlog::level::info, "collector {}: connected again", name_);
+  trouble_.end("connected again");
 }
 
+// A collector that accepts and resets is no better than one that refuses: the pauses go on growing.
 void TcpTransport::part(int error, Timestamp now) noexcept {
+  if (state_ == State::connected) {
+    arrived_ = acknowledged();
+    if (now - connected_since_ >= kLasting) back_off_ = Duration{};
+  }
   socket_ = UniqueFd{};
   state_ = State::apart;
   rest_.clear();
   back_off_ = std::clamp<Duration>(back_off_ * 2, kFirstBackOff, kLongestBackOff);
   try_at_ = now + back_off_;
-  if (!std::exchange(reported_, true))
-    say(spdlog::level::warn, "collector {}: {}; connecting again", name_, reason(error));
+  // After our end a collector that has everything may go as it likes.
+  if (ended_ && arrived_ == taken_) return;
+  trouble_.begin(now, reason(error) + "; connecting again");
+}
+
+// RFC 4898's ThruOctetsAcked, unlike the length of the queue, outlives a reset.
+std::uint64_t TcpTransport::acknowledged() const noexcept {
+  const std::uint64_t all = octets_acknowledged(socket_.get());
+  return std::min(taken_ - rest_.size(), all - std::min(all, not_ours_));
+}
+
+Transport::Outstanding TcpTransport::outstanding() noexcept {
+  if (state_ == State::connected) return {taken_ - acknowledged(), false};
+  return {taken_ - arrived_, true};
 }
 
 bool TcpTransport::send_rest(Timestamp now) noexcept {
@@ -254,6 +343,7 @@ SendResult TcpTransport::send(std::span<const std::uint8_t> message, Timestamp n
     if (errno != EAGAIN && errno != EINTR) part(errno, now);
     return SendResult::busy;
   }
+  taken_ += message.size();
   const auto rest = message.subspan(static_cast<std::size_t>(took));
   rest_.assign(rest.begin(), rest.end());
   return SendResult::sent;
@@ -273,6 +363,8 @@ void TcpTransport::look_whether_closed(Timestamp now) noexcept {
 }
 
 void TcpTransport::step(Timestamp now) noexcept {
+  trouble_.step(now);
+  resolver_.step(now);
   switch (state_) {
     case State::connected:
       look_whether_closed(now);
@@ -285,29 +377,78 @@ void TcpTransport::step(Timestamp now) noexcept {
   }
 }
 
+bool TcpTransport::end(Timestamp now) noexcept {
+  if (state_ != State::connected) return true;
+  if (!send_rest(now)) return state_ != State::connected;
+  if (!std::exchange(ended_, true)) ::shutdown(socket_.get(), SHUT_WR);
+  if (acknowledged() != taken_) look_whether_closed(now);
+  return state_ != State::connected || acknowledged() == taken_;
+}
+
 // --- file
 // --------------------------------------------------------------------------------------------------------------
 
 FileTransport::FileTransport(const Collector& collector)
-    : name_{collector.text}, file_{::open(collector.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)} {
-  if (!file_) throw StartError{ExitStatus::failure, "cannot write " + collector.path + ": " + reason(errno)};
+    : name_{collector.text}, file_{collector.path}, trouble_{subject_of(collector)} {}
+
+std::size_t FileTransport::max_message() const noexcept {
+  const std::size_t whole = file_.whole();
+  return whole == 0 ? kMaxMessage : std::min(whole, kMaxMessage);
 }
 
-SendResult FileTransport::send(std::span<const std::uint8_t> message, Timestamp /*now*/) noexcept {
-  std::size_t written = 0;
-  while (written < message.size()) {
-    const ssize_t took = ::write(file_.get(), message.data() + written, message.size() - written);
-    if (took < 0 && errno == EINTR) continue;
-    if (took <= 0) break;
-    written += static_cast<std::size_t>(took);
+bool FileTransport::send_rest(Timestamp now) noexcept {
+  if (rest_.empty()) return true;
+  const auto taken = file_.write(rest_);
+  rest_.erase(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(taken.octets));
+  if (taken.error != 0 && taken.error != EAGAIN) {
+    broken_ = true;
+    fail(taken.error, now);
   }
-  if (written == message.size()) return SendResult::sent;
-  if (!std::exchange(reported_, true)) say(spdlog::level::err, "{}: {}; records are lost", name_, reason(errno));
-  if (written != 0) {
-    const off_t end = ::lseek(file_.get(), -static_cast<off_t>(written), SEEK_CUR);
-    if (end >= 0 && ::ftruncate(file_.get(), end) != 0) return SendResult::lost;
+  return rest_.empty();
+}
+
+void FileTransport::fail(int error, Timestamp now) noexcept {
+  if (error == EPIPE) {
+    if (!std::exchange(gone_, true)) ++session_;
+    return;
   }
+  failed_ = true;
+  failed_at_ = now;
+  trouble_.begin(now, reason(error) + "; records are lost");
+}
+
+SendResult FileTransport::send(std::span<const std::uint8_t> message, Timestamp now) noexcept {
+  // A disk that was full a moment ago is not asked for each record; for a short message there may even be room.
+  const Duration since_failure = now < failed_at_ ? kFilePause : now - failed_at_;
+  if (broken_ || (trouble_.bad() && since_failure < kFilePause)) return SendResult::lost;
+  if (!send_rest(now)) return broken_ ? SendResult::lost : SendResult::busy;
+  const auto taken = file_.write(message);
+  if (taken.octets == message.size()) {
+    gone_ = false;
+    if (since_failure >= kFileWorks) trouble_.end("written again");
+    return SendResult::sent;
+  }
+  const bool whole = taken.octets == 0 || file_.take_back(taken.octets);
+  if (taken.error == EAGAIN && whole) return SendResult::busy;
+  if (taken.error == EAGAIN) {
+    const auto rest = message.subspan(taken.octets);
+    rest_.assign(rest.begin(), rest.end());
+    return SendResult::sent;
+  }
+  broken_ = !whole;
+  fail(taken.error, now);
   return SendResult::lost;
+}
+
+void FileTransport::step(Timestamp now) noexcept {
+  trouble_.step(now);
+  static_cast<void>(send_rest(now));
+}
+
+bool FileTransport::end(Timestamp now) noexcept {
+  if (!broken_ && !send_rest(now)) return broken_;
+  if (const int error = file_.close(); error != 0) fail(error, now);
+  return true;
 }
 
 }  // namespace whiteowl

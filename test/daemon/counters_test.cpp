@@ -167,5 +167,7 @@ TEST_CASE("the counters go into a device without replacing it") {
 TEST_CASE("a place that cannot be written to is named") {
   Fixture fixture;
   CHECK_THROWS_WITH(write_counters("/nonexistent/counters.json", fixture.sources),
-                    "/nonexistent/counters.json.new: No such file or directory");
+                    "/nonexistent/counters.json: No such file or directory");
+  CHECK_THROWS_WITH(check_counters_file("/nonexistent/counters.json"),
+                    "--counters /nonexistent/counters.json: no file can be made there: No such file or directory");
 }

@@ -492,3 +492,54 @@ TEST_CASE("whatever the network does, each record is settled once and every mess
     CHECK(bench.settled() == bench.written);
   }
 }
+
+TEST_CASE("over TCP a record is sent when its octets are acknowledged, and lost when the connection breaks before") {
+  Bench bench;
+  bench.network.reliable = true;
+  bench.network.outstanding.octets = 1U << 30U;  // nothing has arrived
+  bench.start();
+  bench.write(1000);
+  bench.now += 2s;
+  bench.output->step(bench.now);
+  CHECK(bench.settled() == 0);
+  // All but the last octet: the last message has not arrived.
+  const auto messages = bench.arrived();
+  const std::size_t last = flows({messages.back()});
+  REQUIRE(last > 0);
+  bench.network.outstanding.octets = 1;
+  bench.output->step(bench.now += 1s);
+  CHECK(bench.counters.records_sent.get() == 1000 - last);
+  CHECK(bench.counters.records_not_sent.get() == 0);
+  CHECK_FALSE(bench.output->failed());
+  bench.network.outstanding.lost = true;
+  bench.output->step(bench.now += 1s);
+  CHECK(bench.counters.records_sent.get() == 1000 - last);
+  CHECK(bench.counters.records_not_sent.get() == last);
+  CHECK(bench.counters.messages_lost.get() == 1);
+  CHECK(bench.output->failed());
+  // What comes after it and arrives says that all is well.
+  bench.network.outstanding = {};
+  ++bench.network.session;
+  bench.write(10);
+  bench.finish();
+  CHECK(bench.settled() == 1010);
+  CHECK_FALSE(bench.output->failed());
+}
+
+TEST_CASE("a collector that acknowledges nothing gets so many records and no more, and some seconds at the end") {
+  Bench bench;
+  bench.network.reliable = true;
+  bench.network.outstanding.octets = 1U << 30U;
+  bench.start();
+  std::size_t taken = 0;
+  while (bench.write()) ++taken;
+  CHECK(taken <= IpfixOutput::kMaxUnacknowledged);
+  CHECK(taken > IpfixOutput::kMaxUnacknowledged / 2);
+  bench.now += 3s;
+  REQUIRE(bench.write());  // after all patience the message in hand is lost
+  for (int i = 0; i < 700 && !bench.output->finish(bench.now); ++i) bench.now += 10ms;
+  CHECK(bench.output->finish(bench.now));
+  CHECK(bench.counters.records_sent.get() == 0);
+  CHECK(bench.settled() == bench.written);
+  CHECK(bench.output->failed());
+}

@@ -151,3 +151,29 @@ TEST_CASE("a reader that pauses is waited for, then whole lines are lost and the
   CHECK(parse_lines(text).size() == counters.records_sent.get());
   CHECK(counters.records_sent.get() + counters.records_not_sent.get() == written);
 }
+
+TEST_CASE("a full device is a failure, and a reader that never read is one at the end") {
+  ExportCounters counters;
+  RecordLedger ledger{1, 4096, counters};
+  {
+    const UniqueFd full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
+    JsonOutput output{full.get(), IpfixSettings{}, 1s, LedgerPage{ledger, 0}};
+    ledger.enter(FlowRecord{});
+    CHECK(output.write(FlowRecord{}, kNow));
+    CHECK(output.finish(kNow));
+    CHECK(output.failed());
+    CHECK(counters.records_not_sent.get() == 1);
+  }
+  Pipe pipe;
+  JsonOutput output{pipe.write_end.get(), IpfixSettings{}, 1s, LedgerPage{ledger, 0}};
+  for (int i = 0; i < 500; ++i) {
+    ledger.enter(FlowRecord{});
+    CHECK(output.write(FlowRecord{}, kNow));
+  }
+  CHECK_FALSE(output.finish(kNow));
+  CHECK_FALSE(output.failed());
+  output.give_up(kNow);
+  CHECK(output.failed());
+  // The pipe is still as it was for whoever else has it.
+  CHECK((::fcntl(pipe.write_end.get(), F_GETFL) & O_NONBLOCK) == 0);
+}

@@ -79,6 +79,27 @@ TEST_CASE("an output that comes later answers for what is entered from then on, 
   CHECK(counters.records_sent.get() + counters.records_not_sent.get() == 4);
 }
 
+TEST_CASE("what only the late output has waits for its word as a sum, however much it is") {
+  ExportCounters counters;
+  RecordLedger ledger{1, 4, counters};
+  ledger.open_late();
+  for (int i = 0; i < 1000; ++i) {
+    ledger.enter(record_of(3));
+    ledger.settle(0, 1, i < 10);  // the other output sent ten
+  }
+  CHECK(counters.records_sent.get() == 10);
+  CHECK(counters.records_not_sent.get() == 0);
+  ledger.settle_late(true);
+  CHECK(counters.records_sent.get() == 1000);
+  CHECK(counters.packets_in_records_sent.get() == 3000);
+  ledger.enter(record_of(5));
+  ledger.end_late(false);
+  CHECK(counters.records_not_sent.get() == 0);  // the other output still works on it
+  ledger.settle(0, 1, false);
+  CHECK(counters.records_not_sent.get() == 1);
+  CHECK(counters.octets_in_records_not_sent.get() == 500);
+}
+
 TEST_CASE("the pace lets a burst through and then holds the rate") {
   Pace pace{1000};
   Timestamp now{Duration{1'000'000'000'000}};

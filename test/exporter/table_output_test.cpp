@@ -31,7 +31,9 @@ class Page {
   }
   // The lines that these records and the end of the run give.
   std::vector<std::string> lines(const std::vector<FlowRecord>& records, bool finish = true) {
-    TableOutput table{settings_};
+    ExportCounters counters;
+    RecordLedger ledger{0, 1, counters};
+    TableOutput table{settings_, LatePage{ledger}};
     for (const auto& record : records) CHECK(table.write(record, {}));
     table.step({});
     if (finish) CHECK(table.finish({}));
@@ -254,7 +256,9 @@ TEST_CASE("a reader that went away, or one that does not read, holds nothing up"
   const UniqueFd write_end{ends[1]};
   {
     const UniqueFd read_end{ends[0]};
-    TableOutput table{{.fd = write_end.get(), .rows = true}};
+    ExportCounters counters;
+    RecordLedger ledger{0, 1, counters};
+    TableOutput table{{.fd = write_end.get(), .rows = true}, LatePage{ledger}};
     FlowRecord record = ipv4({10, 0, 0, 1}, 1, {10, 0, 0, 2}, 2, 17);
     for (std::uint16_t i = 0; i < 20'000; ++i) {  // far more text than the pipe holds
       record.source_port = i;
@@ -263,10 +267,35 @@ TEST_CASE("a reader that went away, or one that does not read, holds nothing up"
     CHECK_FALSE(table.finish({}));
   }
   const auto before = std::signal(SIGPIPE, SIG_IGN);
-  TableOutput table{{.fd = write_end.get()}};
+  ExportCounters counters;
+  RecordLedger ledger{0, 1, counters};
+  TableOutput table{{.fd = write_end.get()}, LatePage{ledger}};
   CHECK(table.write(ipv4({10, 0, 0, 1}, 1, {10, 0, 0, 2}, 2, 17), {}));
   CHECK(table.finish({}));
   std::signal(SIGPIPE, before);
+}
+
+TEST_CASE("records count as sent when somebody took the totals, and a full device is a failure") {
+  const auto run = [](const char* device, ExportCounters& counters) {
+    RecordLedger ledger{0, 4, counters};
+    ledger.open_late();
+    const UniqueFd file{checked(::open(device, O_WRONLY | O_CLOEXEC), device)};
+    TableOutput table{{.fd = file.get()}, LatePage{ledger}};
+    for (std::uint16_t i = 0; i < 100; ++i) {
+      const FlowRecord record = ipv4({10, 0, 0, 1}, i, {10, 0, 0, 2}, 2, 17);
+      ledger.enter(record);
+      CHECK(table.write(record, {}));
+    }
+    CHECK(counters.records_sent.get() == 0);
+    CHECK(table.finish({}));
+    return table.failed();
+  };
+  ExportCounters taken, refused;
+  CHECK_FALSE(run("/dev/null", taken));
+  CHECK(taken.records_sent.get() == 100);
+  CHECK(run("/dev/full", refused));
+  CHECK(refused.records_sent.get() == 0);
+  CHECK(refused.records_not_sent.get() == 100);
 }
 
 TEST_CASE("numbers are rounded to three digits with the prefix that fits") {

@@ -2,9 +2,12 @@
 #include "whiteowl/exporter/transports.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -23,6 +26,19 @@ namespace {
 
 constexpr Timestamp kNow{1'700'000'000s};
 const std::vector<std::uint8_t> kMessage(100, 7);
+
+// Octets that are there now.
+std::size_t read_all(int fd) {
+  std::array<std::uint8_t, 65536> buffer{};
+  std::size_t all = 0;
+  for (ssize_t got = 0; (got = ::read(fd, buffer.data(), buffer.size())) > 0;) all += static_cast<std::size_t>(got);
+  return all;
+}
+
+void reset(UniqueFd connection) {
+  const linger at_once{1, 0};
+  ::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
 
 }  // namespace
 
@@ -149,8 +165,38 @@ TEST_CASE("what a full TCP socket does not take whole follows later and nothing 
     const ssize_t size = ::recv(connection.get(), buffer.data(), buffer.size(), 0);
     got.insert(got.end(), buffer.begin(), buffer.begin() + size);
   }
-  CHECK(transport->drained());
+  for (int i = 0; i < 2000 && transport->outstanding().octets != 0; ++i) ::usleep(1000);
+  CHECK(transport->outstanding().octets == 0);
   CHECK(got == expected);
+}
+
+TEST_CASE("a collector that accepts and resets is tried less and less often, and what it had not taken is lost") {
+  const LoopbackSocket collector{SOCK_STREAM};
+  const auto transport = make_transport("tcp://" + collector.host_and_port(), ExporterSettings{});
+  const std::vector<std::uint8_t> message(TcpTransport::kMaxMessage, 1);
+  Timestamp now = kNow;
+  std::uint64_t seen = 0;
+  for (int i = 0; i < 1200; ++i) {  // two minutes
+    transport->step(now += 100ms);
+    UniqueFd connection = collector.accept(0);
+    if (!connection) continue;
+    for (int tries = 0; tries < 100 && transport->session() == seen; ++tries) transport->step(now);
+    REQUIRE(transport->session() == ++seen);
+    std::uint64_t sent = 0;
+    while (transport->send(message, now) == SendResult::sent) sent += message.size();
+    CHECK_FALSE(transport->outstanding().lost);
+    reset(std::move(connection));
+    for (int tries = 0; tries < 1000 && !transport->outstanding().lost; ++tries) {
+      transport->step(now);
+      ::usleep(1000);
+    }
+    const auto after = transport->outstanding();
+    CHECK(after.lost);
+    CHECK(after.octets > 0);  // more than the socket of one who does not read has room for
+    CHECK(after.octets < sent);
+  }
+  CHECK(seen >= 4);
+  CHECK(seen <= 8);  // after 0, 1, 3, 7, 15, 31, 61 and 91 s
 }
 
 TEST_CASE("a file is emptied at start and holds the messages one after another") {
@@ -182,8 +228,31 @@ TEST_CASE("a file that cannot be written ends the start, one that fills up loses
   CHECK(transport->send(kMessage, kNow) == SendResult::lost);
   ::setrlimit(RLIMIT_FSIZE, &before);
   CHECK(std::filesystem::file_size(path) == 200);
-  CHECK(transport->send(kMessage, kNow) == SendResult::sent);
+  CHECK(transport->send(kMessage, kNow) == SendResult::lost);  // not asked again at once
+  CHECK(transport->send(kMessage, kNow + 1s) == SendResult::sent);
   CHECK(std::filesystem::file_size(path) == 300);
+  CHECK(transport->failed());
   std::signal(SIGXFSZ, old_handler);
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("a FIFO needs a reader at the start, never waits for it, and gets whole messages") {
+  const auto path = std::filesystem::temp_directory_path() / ("whiteowl_fifo_test_" + std::to_string(::getpid()));
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const std::string uri = "file://" + path.string();
+  try {
+    static_cast<void>(make_transport(uri, ExporterSettings{}));
+    FAIL("opened without a reader");
+  } catch (const StartError& error) {
+    CHECK(std::string{error.what()}.find("nobody reads") != std::string::npos);
+  }
+  const UniqueFd reader{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  const auto transport = make_transport(uri, ExporterSettings{});
+  const std::vector<std::uint8_t> message(transport->max_message() - 1, 7);
+  std::size_t sent = 0;
+  while (transport->send(message, kNow) == SendResult::sent) ++sent;
+  CHECK(transport->send(message, kNow) == SendResult::busy);
+  CHECK(read_all(reader.get()) == sent * message.size());
+  CHECK(transport->send(message, kNow) == SendResult::sent);
   std::filesystem::remove(path);
 }

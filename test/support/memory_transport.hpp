@@ -19,6 +19,7 @@ struct MemoryNetwork {
   std::uint64_t session = 1;
   std::size_t max_message = 1472;
   bool reliable = false;
+  Transport::Outstanding outstanding{};
 };
 
 class MemoryTransport final : public Transport {
@@ -39,6 +40,7 @@ class MemoryTransport final : public Transport {
   [[nodiscard]] std::uint64_t session() const noexcept override { return network_.session; }
   [[nodiscard]] std::size_t max_message() const noexcept override { return network_.max_message; }
   [[nodiscard]] bool reliable() const noexcept override { return network_.reliable; }
+  [[nodiscard]] Outstanding outstanding() noexcept override { return network_.outstanding; }
   [[nodiscard]] const std::string& name() const noexcept override { return name_; }
 
  private:

@@ -19,6 +19,7 @@ class UniqueFd {
   ~UniqueFd();
 
   [[nodiscard]] int get() const noexcept { return fd_; }
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }  // the caller's from now on
   [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
 
  private:

@@ -228,7 +228,9 @@ inline constexpr std::array kInterfaceCounterTable = {
 // interfaces what was received and dropped on each; one line.
 [[nodiscard]] std::string counters_line(const CounterSources& sources);
 // Replaces the file at `path` at once, so that a reader finds the old or the new content, never half of it; a device or
-// pipe is written to.  Throws std::system_error.
+// pipe is written to, and waited for some seconds at most.  Throws std::system_error, and leaves nothing behind then.
 void write_counters(const std::string& path, const CounterSources& sources);
+// Throws StartError (1) when write_counters() could not do its work there.
+void check_counters_file(const std::string& path);
 
 }  // namespace whiteowl

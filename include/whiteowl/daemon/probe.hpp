@@ -79,6 +79,8 @@ class Probe {
   [[nodiscard]] const CounterSources& counters() const noexcept { return counters_; }
   // After finish(): why the input ended other than naturally, a line for the user; else empty.
   [[nodiscard]] std::string failure() const;
+  // After finish(): an output failed, and the log said why.
+  [[nodiscard]] bool outputs_failed() const { return exporter_->failed(); }
   // Memory that the probe has taken and will not exceed, octets.
   [[nodiscard]] std::size_t ring_octets() const noexcept;
   [[nodiscard]] std::size_t table_octets() const noexcept;

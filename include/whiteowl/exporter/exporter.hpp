@@ -66,8 +66,11 @@ class Exporter {
   class Change;
   // Throws StartError, and nothing has changed then.  An output that stays (the same collector, port and MTU) keeps
   // its session, its socket and its sequence numbers, and follows other fields by templates with new ids.
-  [[nodiscard]] std::shared_ptr<Change> prepare(const ExporterSettings& settings, const IpfixSettings& ipfix) const;
-  // Any thread; the next step() has it.  An output that is no longer wanted gets a moment to send what it took.
+  // Waits for name servers, some seconds at most, and no longer once `cancel_fd` is readable.  Any thread.
+  [[nodiscard]] std::shared_ptr<Change> prepare(const ExporterSettings& settings, const IpfixSettings& ipfix,
+                                                int cancel_fd = -1) const;
+  // Any thread, and never waits; the next step() has it.  An output that is no longer wanted gets a moment to send what
+  // it took.
   void apply(Change& change) noexcept;
 
   // Takes what the queues hold, at most a bounded share of each; true when something was done.  False means wait a
@@ -78,6 +81,8 @@ class Exporter {
   [[nodiscard]] bool finished(Timestamp now) noexcept;
   // Gives up on what is left, counting it as not sent.
   void abandon() noexcept;
+  // Once it is finished: an output lost records for a reason that makes the run fail, and the log said so.
+  [[nodiscard]] bool failed() const noexcept;
   [[nodiscard]] const ExportCounters& counters() const noexcept;
 
  private:

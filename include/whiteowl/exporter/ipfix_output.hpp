@@ -15,14 +15,20 @@
 // templates; the sequence goes on.
 //
 // While the transport is busy records wait; after `patience` they are lost and counted, until it takes Messages again.
+//
+// Over TCP a record is sent when the collector's host has acknowledged it.  What was on its way when a connection
+// broke, or is not acknowledged at the end, is lost, counted and told.  No more than kMaxUnacknowledged records are on
+// their way.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "whiteowl/exporter/counters.hpp"
+#include "whiteowl/exporter/episode.hpp"
 #include "whiteowl/exporter/ledger.hpp"
 #include "whiteowl/exporter/output.hpp"
 #include "whiteowl/exporter/pace.hpp"
@@ -36,10 +42,11 @@ namespace whiteowl {
 
 class IpfixOutput final : public RecordOutput {
  public:
-  static constexpr std::size_t kMaxRecords = 2048;  // of a Message: bounds what is unsettled
-  // Unsettled records at most: a Message being filled, one that may still be refused, one held over a new session.
-  // One more waits for its other direction (export.biflow).
-  static constexpr std::size_t kMaxUnsettled = 3 * kMaxRecords + 2;
+  static constexpr std::size_t kMaxRecords = 2048;           // of a Message: bounds what is unsettled
+  static constexpr std::size_t kMaxUnacknowledged = 32'768;  // records that TCP took
+  // Unsettled records at most: those, a Message being filled, one that may still be refused, one held over a new
+  // session.  One more waits for its other direction (export.biflow).
+  static constexpr std::size_t kMaxUnsettled = kMaxUnacknowledged + 3 * kMaxRecords + 2;
 
   IpfixOutput(std::unique_ptr<Transport> transport, const IpfixSettings& ipfix, const ExporterSettings& settings,
               Duration patience, std::function<ProcessStatistics()> statistics, ExportCounters& counters,
@@ -48,6 +55,8 @@ class IpfixOutput final : public RecordOutput {
   [[nodiscard]] bool write(const FlowRecord& record, Timestamp now) noexcept override;
   void step(Timestamp now) noexcept override;
   [[nodiscard]] bool finish(Timestamp now) noexcept override;
+  void give_up(Timestamp now) noexcept override;
+  [[nodiscard]] bool failed() const noexcept override { return lost_last_ || transport_->failed(); }
   void follow(const ExporterSettings& settings, const IpfixSettings& ipfix, Duration patience) noexcept override;
 
  private:
@@ -56,6 +65,12 @@ class IpfixOutput final : public RecordOutput {
     MessageWriter message;
     std::uint32_t flow_records = 0;  // taken from the ledger: a Biflow is two
     std::uint32_t biflows = 0;
+  };
+  // A Message that was sent and may not have arrived.
+  struct Sent {
+    std::uint64_t end = 0;  // its last octet, counted from the begin of the session
+    std::size_t octets = 0;
+    std::uint32_t flow_records = 0;
   };
   [[nodiscard]] std::size_t limit() const noexcept;
   [[nodiscard]] bool write_waiting(Timestamp now) noexcept;
@@ -78,6 +93,13 @@ class IpfixOutput final : public RecordOutput {
   void lost(Pending& pending) noexcept;
   void look_for_refusal(Timestamp now, Duration doubt) noexcept;
   void settle_doubtful(bool sent) noexcept;
+  [[nodiscard]] bool window_full() const noexcept;
+  void look_what_arrived(Timestamp now) noexcept;
+  void settle_oldest(bool arrived) noexcept;
+  void settle_last(std::size_t records, bool arrived) noexcept;
+  void count_total(std::uint32_t records, std::size_t octets) noexcept;
+  void lose_unacknowledged(Timestamp now, const char* when) noexcept;
+  [[nodiscard]] bool farewell(Timestamp now) noexcept;
 
   std::unique_ptr<Transport> transport_;
   IpfixSettings ipfix_;  // what the templates were made from
@@ -108,6 +130,15 @@ class IpfixOutput final : public RecordOutput {
   std::size_t doubtful_octets_ = 0;
   Timestamp doubtful_since_{};
   bool refused_ = false;  // the one before it was refused
+
+  // Messages that a reliable transport took.
+  std::deque<Sent> on_their_way_;
+  std::size_t records_on_their_way_ = 0;
+  std::uint64_t session_octets_ = 0;
+  Timestamp progress_at_{};  // something arrived, or the farewell began
+  bool parting_ = false;
+  bool lost_last_ = false;  // of the records whose fate is known, the last ones were lost
+  Episode loss_;
 
   std::vector<ControlRecord> owed_;  // templates and options to be put before anything else, from owed_next_ on
   std::size_t owed_next_ = 0;

@@ -3,7 +3,7 @@
 // export.fields, plus flowEndReason; addresses are text, times integer milliseconds since 1970, other values numbers.
 // Never waits: what the reader does not take yet is kept, and when that is 256 KiB the record waits in its queue, for
 // `patience` at most; then what is kept is lost, whole lines of it.  A reader that went away ends the output quietly;
-// its records are not sent.
+// anything else that is wrong with the descriptor ends it with a line in the log.  Later records are not sent.
 #pragma once
 
 #include <array>
@@ -14,6 +14,7 @@
 
 #include "whiteowl/exporter/ledger.hpp"
 #include "whiteowl/exporter/output.hpp"
+#include "whiteowl/exporter/output_file.hpp"
 #include "whiteowl/ipfix/element.hpp"
 #include "whiteowl/ipfix/settings.hpp"
 
@@ -28,6 +29,8 @@ class JsonOutput final : public RecordOutput {
   [[nodiscard]] bool write(const FlowRecord& record, Timestamp now) noexcept override;
   void step(Timestamp now) noexcept override;
   [[nodiscard]] bool finish(Timestamp now) noexcept override;
+  void give_up(Timestamp now) noexcept override;
+  [[nodiscard]] bool failed() const noexcept override { return failed_; }
   void follow(const ExporterSettings& settings, const IpfixSettings& ipfix, Duration patience) noexcept override;
 
  private:
@@ -39,17 +42,17 @@ class JsonOutput final : public RecordOutput {
   void drain() noexcept;
   [[nodiscard]] bool full() const noexcept;
   void lose_kept() noexcept;
-  void close() noexcept;
+  void end(int error) noexcept;
 
-  const int fd_;
-  const bool regular_;  // a file: write() takes everything at once
+  OutputFile file_;
   Duration patience_;
   LedgerPage page_;
   std::array<std::vector<Field>, kRecordKinds> fields_;
   std::string text_;  // lines not yet written, from begin_ on
   std::size_t begin_ = 0;
   std::deque<std::size_t> ends_;  // of the lines, as positions in text_
-  bool gone_ = false;             // the reader closed its end
+  bool gone_ = false;             // nobody reads any more, or nothing can be written
+  bool failed_ = false;
   bool stuck_ = false;
   Timestamp stuck_since_{};
 };

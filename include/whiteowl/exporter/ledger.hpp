@@ -3,6 +3,8 @@
 // Every output gets the same records in the same order and settles them in that order, some time later, as sent or
 // lost; a record is sent as soon as all have settled it and one of them sent it.
 // Outputs may come and go: each has an account from its opening on.
+// One output may be late: a table knows only at the end whether somebody took what it sums up.  Records that no other
+// output sent wait for its word as a sum, however many they are.
 // Promise: no allocation but in open(); used by the exporter's thread only.
 #pragma once
 
@@ -11,6 +13,8 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "whiteowl/exporter/counters.hpp"
@@ -33,6 +37,19 @@ class RecordLedger {
     ++open_;
     return static_cast<std::size_t>(at - accounts_.begin());
   }
+  // The late output, which gets the records that are entered from now on.
+  void open_late() noexcept {
+    late_open_ = true;
+    late_end_.reset();
+  }
+  void close_late() noexcept { late_open_ = false; }
+  // Somebody took all that the late output had so far, or nobody will.
+  void settle_late(bool sent) noexcept { count(std::exchange(late_, {}), sent); }
+  // The same, and also for what it had and the other outputs still work on.
+  void end_late(bool sent) noexcept {
+    late_end_ = sent;
+    settle_late(sent);
+  }
   // This output gets no further records; it may go on settling those that it had.
   void close(std::size_t output) noexcept {
     accounts_[output].end = next_;
@@ -44,7 +61,8 @@ class RecordLedger {
   // Enters the next record, which is about to be offered to all open outputs.  Not when full.
   void enter(const FlowRecord& record) noexcept {
     assert(!full());
-    entries_[next_++ & (entries_.size() - 1)] = {record.packets, record.octets, open_, false};
+    entries_[next_++ & (entries_.size() - 1)] = {record.packets, record.octets, static_cast<std::uint32_t>(open_),
+                                                 false, late_open_};
     close_settled();
   }
   // `output` settles its oldest `count` unsettled records.
@@ -61,15 +79,20 @@ class RecordLedger {
   // Nobody settles any more: what no output has sent so far is not sent.
   void abandon() noexcept {
     for (std::size_t output = 0; output < accounts_.size(); ++output) settle_rest(output);
+    settle_late(false);
   }
   // A record that no output will ever be offered.
-  void not_sent(const FlowRecord& record) noexcept { count({record.packets, record.octets, 0, false}); }
+  void not_sent(const FlowRecord& record) noexcept { count({1, record.packets, record.octets}, false); }
 
  private:
   struct Entry {
     std::uint64_t packets, octets;
-    std::size_t waiting;  // outputs that have not settled it
+    std::uint32_t waiting;  // outputs that have not settled it
     bool sent;
+    bool late;  // the late output has it, too
+  };
+  struct Sum {
+    std::uint64_t records = 0, packets = 0, octets = 0;
   };
   struct Account {
     std::uint64_t settled = 0;  // serial number of its oldest unsettled record
@@ -78,20 +101,31 @@ class RecordLedger {
     [[nodiscard]] bool free() const noexcept { return !open && settled == end; }
   };
   void close_settled() noexcept {
-    for (; oldest_ != next_ && entries_[oldest_ & (entries_.size() - 1)].waiting == 0; ++oldest_) {
-      count(entries_[oldest_ & (entries_.size() - 1)]);
+    for (; oldest_ != next_; ++oldest_) {
+      const Entry& entry = entries_[oldest_ & (entries_.size() - 1)];
+      if (entry.waiting != 0) return;
+      if (entry.late && !entry.sent && !late_end_) {
+        ++late_.records;
+        late_.packets += entry.packets;
+        late_.octets += entry.octets;
+      } else {
+        count({1, entry.packets, entry.octets}, entry.sent || (entry.late && *late_end_));
+      }
     }
   }
-  void count(const Entry& entry) noexcept {
-    (entry.sent ? counters_.records_sent : counters_.records_not_sent).add();
-    (entry.sent ? counters_.packets_in_records_sent : counters_.packets_in_records_not_sent).add(entry.packets);
-    (entry.sent ? counters_.octets_in_records_sent : counters_.octets_in_records_not_sent).add(entry.octets);
+  void count(const Sum& sum, bool sent) noexcept {
+    (sent ? counters_.records_sent : counters_.records_not_sent).add(sum.records);
+    (sent ? counters_.packets_in_records_sent : counters_.packets_in_records_not_sent).add(sum.packets);
+    (sent ? counters_.octets_in_records_sent : counters_.octets_in_records_not_sent).add(sum.octets);
   }
 
   std::vector<Entry> entries_;
   std::vector<Account> accounts_;
   std::size_t open_;                     // accounts
   std::uint64_t oldest_ = 0, next_ = 0;  // serial numbers
+  bool late_open_ = false;
+  Sum late_;                      // of what waits for the late output alone
+  std::optional<bool> late_end_;  // its last word
   ExportCounters& counters_;
 };
 
@@ -104,6 +138,17 @@ class LedgerPage {
  private:
   RecordLedger* ledger_;
   std::size_t output_;
+};
+
+// The late output's.
+class LatePage {
+ public:
+  explicit LatePage(RecordLedger& ledger) noexcept : ledger_{&ledger} {}
+  void settle(bool sent) noexcept { ledger_->settle_late(sent); }
+  void end(bool sent) noexcept { ledger_->end_late(sent); }
+
+ private:
+  RecordLedger* ledger_;
 };
 
 }  // namespace whiteowl

@@ -21,6 +21,11 @@ class RecordOutput {
   virtual void step(Timestamp now) noexcept = 0;
   // Nothing more will come: sends what is left as far as it can be sent without waiting.  True when nothing is left.
   [[nodiscard]] virtual bool finish(Timestamp now) noexcept = 0;
+  // Nothing is waited for any longer; what is left will be counted as lost.  Says so, in a line, if that is a failure.
+  virtual void give_up(Timestamp /*now*/) noexcept {}
+  // Records were lost for a reason that makes the run fail: a full disk, a reader that does not read, a connection that
+  // broke at the end.  It has been said in the log.  A reader that went away is no such reason.
+  [[nodiscard]] virtual bool failed() const noexcept { return false; }
   // Goes on with other settings, such as other fields; `patience` is how long it may refuse a record.
   virtual void follow(const ExporterSettings&, const IpfixSettings&, Duration /*patience*/) noexcept {}
 };

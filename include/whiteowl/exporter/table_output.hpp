@@ -2,7 +2,8 @@
 // Flow Records as a table that a person reads: while capturing a row for each conversation as it is exported, at the
 // end the busiest conversations and the totals.
 // Promise: never waits for its reader and never refuses a record; a reader that is too slow misses rows and is told how
-// many, the end of the run has them all in the totals; a reader that went away is nobody's concern.
+// many, the end of the run has them all in the totals; a reader that went away is nobody's concern, anything else that
+// is wrong with the descriptor is a line in the log.  A record is sent when the reader took its row or the totals.
 // Bounded: kTracked conversations are compared for the busiest; when there are more, the smaller half is forgotten but
 // for its share in the totals.  A conversation that is forgotten and comes back is then counted twice.
 #pragma once
@@ -11,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "whiteowl/exporter/ledger.hpp"
 #include "whiteowl/exporter/output.hpp"
 
 namespace whiteowl {
@@ -30,11 +32,13 @@ class TableOutput final : public RecordOutput {
   static constexpr std::size_t kShown = 40;        // conversations in the summary
   static constexpr std::size_t kTracked = 16'384;  // conversations compared for it
 
-  explicit TableOutput(const TableSettings& settings);
+  TableOutput(const TableSettings& settings, LatePage page);
   ~TableOutput() override;
   [[nodiscard]] bool write(const FlowRecord& record, Timestamp now) noexcept override;
   void step(Timestamp now) noexcept override;
   [[nodiscard]] bool finish(Timestamp now) noexcept override;
+  void give_up(Timestamp now) noexcept override;
+  [[nodiscard]] bool failed() const noexcept override;
 
  private:
   struct Impl;

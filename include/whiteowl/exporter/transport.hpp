@@ -35,8 +35,18 @@ class Transport {
   // True once for each time that the network reported an earlier message, taken by send(), as refused: the collector
   // was not there, so it is lost and whoever listens there next knows no template.
   [[nodiscard]] virtual bool take_refusal() noexcept { return false; }
-  // False while a part of a message that was taken waits for room.
-  [[nodiscard]] virtual bool drained() const noexcept { return true; }
+  struct Outstanding {
+    std::uint64_t octets = 0;  // at the end of what send() took in this session, that have not arrived for certain
+    bool lost = false;         // they never will: the session has ended
+  };
+  // Of reliable transports.  Ask after each call, for the next session knows nothing of the one before.
+  [[nodiscard]] virtual Outstanding outstanding() noexcept { return {}; }
+  // No more messages: the far end may be told.  True when all that can be known about the last ones is known.
+  [[nodiscard]] virtual bool end(Timestamp /*now*/) noexcept { return true; }
+  // Whoever read this has gone, as a reader may.
+  [[nodiscard]] virtual bool gone() const noexcept { return false; }
+  // Messages were lost for a reason that makes the run fail; it has been said in the log.
+  [[nodiscard]] virtual bool failed() const noexcept { return false; }
   [[nodiscard]] virtual const std::string& name() const noexcept = 0;  // as the user wrote it
 };
 
