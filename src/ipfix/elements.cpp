@@ -105,14 +105,18 @@ std::string description(const Element& element) {
   return (text += kKinds[static_cast<std::size_t>(element.kind)]) += ").";
 }
 
+std::string check_field(const std::string& name) {
+  return is_field_set(name) || find_element(name) != nullptr ? std::string{} : unknown_field(name);
+}
+
 std::string check_fields(const std::vector<std::string>& fields) {
   if (fields.empty()) return "no fields: say standard, extended or a list of names (--list-fields shows all)";
   std::size_t sets = 0;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (is_field_set(fields[i])) {
       if (++sets > 1) return "only one of standard and extended can be named";
-    } else if (find_element(fields[i]) == nullptr) {
-      return unknown_field(fields[i]);
+    } else if (std::string why = check_field(fields[i]); !why.empty()) {
+      return why;
     }
     const auto upto = fields.begin() + static_cast<std::ptrdiff_t>(i);
     if (std::find(fields.begin(), upto, fields[i]) != upto) return "field \"" + fields[i] + "\" is named twice";

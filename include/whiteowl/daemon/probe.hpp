@@ -47,7 +47,7 @@ struct RingHeritage {
 [[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
                                              RingHeritage heritage = {});
 
-// Construction, stop() and the reports: main thread.
+// Construction, stop() and the reports: main thread.  change(): one other thread at a time.
 class Probe {
  public:
   // Throws StartError, std::bad_alloc, std::system_error; nothing runs then.  At least one input.
@@ -69,9 +69,9 @@ class Probe {
   bool finish();
 
   // Has the threads work by `config` from now on, as far as a reload can change it, with the flow tables and the
-  // sessions of the collectors that stay.  Throws StartError, and nothing has changed then.  What is to be said of it,
-  // a line each, when not all of it is in force.
-  [[nodiscard]] std::vector<std::string> change(const Config& config);
+  // sessions of the collectors that stay.  Throws StartError, and nothing has changed then, also when `cancel_fd`
+  // becomes readable before.  What is to be said of it, a line each, when not all of it is in force.
+  [[nodiscard]] std::vector<std::string> change(const Config& config, int cancel_fd = -1);
 
   [[nodiscard]] const CounterSources& counters() const noexcept { return counters_; }
   // After finish(): why the input ended other than naturally, a line for the user; else empty.
@@ -84,14 +84,14 @@ class Probe {
  private:
   struct World;
   void run_exporter() noexcept;
-  [[nodiscard]] std::vector<std::string> wait_for_change(std::uint64_t number) const;
+  [[nodiscard]] std::vector<std::string> wait_for_change(std::uint64_t number, int cancel_fd) const;
   [[nodiscard]] std::vector<RecordQueue*> queues() const;
   [[nodiscard]] ProcessStatistics statistics() const;
   void join() noexcept;
 
-  Config config_;  // in force; main thread
+  Config config_;  // in force; of change()
   InputKind kind_;
-  std::shared_ptr<const FilterChange> filter_;  // of the last reload that brought one
+  std::shared_ptr<const FilterChange> filter_;  // of the last reload that brought one; of change()
   // By number and name, as they are exported; the exporter's thread reads them.
   const std::vector<std::pair<std::uint32_t, std::string>> interfaces_;
   UniqueFd finished_;
@@ -102,7 +102,7 @@ class Probe {
   CounterSources counters_;
   ExportDeadline deadline_;
   Timestamp begun_{};          // exporter's thread
-  std::uint64_t changes_ = 0;  // asked for
+  std::uint64_t changes_ = 0;  // asked for; of change()
   bool complete_ = false;
   Counter export_rounds_;
   std::atomic<bool> export_ended_{false};
