@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "whiteowl/daemon/reload.hpp"
 
+#include <poll.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
@@ -82,6 +83,13 @@ LogSettings ReloadThread::finish() noexcept {
   eventfd_t ignored = 0;
   ::eventfd_read(done_.get(), &ignored);
   return result_;
+}
+
+bool ReloadThread::gives_up() noexcept {
+  constexpr int kPatienceMilliseconds = 1000;
+  cancel();
+  pollfd watched{done_.get(), POLLIN, 0};
+  return !runs() || ::poll(&watched, 1, kPatienceMilliseconds) > 0;
 }
 
 void ReloadThread::cancel() noexcept { ::eventfd_write(cancelled_.get(), 1); }

@@ -80,6 +80,13 @@ class Watch {
     }
   }
 
+  // All that matters is done, and a thread that is never heard of again must not keep the process.
+  void leave_if_reload_hangs(ExitStatus status) {
+    if (reload_.gives_up()) return;
+    spdlog::error("the reload does not end; leaving without it");
+    std::_Exit(static_cast<int>(status));
+  }
+
  private:
   void take_signals() {
     for (int number = signals_.take(); number != 0; number = signals_.take()) {
@@ -204,7 +211,8 @@ int SignalInbox::take() noexcept {
 
 ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& settings) {
   ServiceManager manager;
-  const bool finished = Watch{probe, signals, manager, settings}.until_finished();
+  Watch watch{probe, signals, manager, settings};
+  const bool finished = watch.until_finished();
   const bool complete = finished && probe.finish();
   manager.stopping("Ended");
   log_the_end(probe, complete, settings.quiet);
@@ -213,6 +221,7 @@ ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& sett
     spdlog::critical("a thread does not end; leaving without it");
     std::_Exit(static_cast<int>(ExitStatus::failure));
   }
+  watch.leave_if_reload_hangs(ExitStatus::ok);
   if (const auto line = probe.failure(); !line.empty()) throw StartError{ExitStatus::failure, line};
   return ExitStatus::ok;
 }

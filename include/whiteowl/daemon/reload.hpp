@@ -38,7 +38,7 @@ class ReloadThread {
   // Gives up when the descriptor is readable.  Never throws.
   using Work = std::function<LogSettings(int cancel_fd)>;
   explicit ReloadThread(Work work);  // throws std::system_error
-  // Cancels, and waits for the thread.
+  // Cancels, and waits for the thread, however long: see gives_up().
   ~ReloadThread();
   ReloadThread(const ReloadThread&) = delete;
   ReloadThread& operator=(const ReloadThread&) = delete;
@@ -51,6 +51,8 @@ class ReloadThread {
   LogSettings finish() noexcept;
   // Has the work end soon; there is no other after it.
   void cancel() noexcept;
+  // Cancels.  False when the thread has not ended after a second: it hangs in what cannot be cancelled.
+  [[nodiscard]] bool gives_up() noexcept;
 
  private:
   Work work_;
