@@ -204,7 +204,8 @@ TEST_CASE("of several mistakes each is told, in the order of the file") {
               "c.yaml:3:3: capture.interfce: there is no such setting; did you mean capture.interface?",
               "c.yaml:4:1: exprot: there is no such block of settings; did you mean export?",
               "c.yaml:7:19: export.collector_port: 0 is out of range; allowed: 1 to 65535",
-              "c.yaml:8:12: export.fields: unknown field \"minRtt\", did you mean \"min_rtt_us\"? (--list-fields shows all)",
+              "c.yaml:8:12: export.fields: unknown field \"minRtt\", did you mean \"min_rtt_us\"? "
+              "(--list-fields shows all)",
               "c.yaml:8:38: export.fields: unknown field \"octetDeltaCont\", did you mean \"octetDeltaCount\"? "
               "(--list-fields shows all)"});
   CHECK(all_mistakes("capture:\n  interface: [a/b, eth0, eth0]\n  cpus: [1, x, 9999]\n").size() == 4);

@@ -51,7 +51,7 @@ class Reload(service_test.Service):
         self.replace(os.mkfifo)
         self.hup(running)
         self.fed_meanwhile(8)
-        self.wait_for_line(running, "not understood within 5s; it is no settings file, or nobody writes it; the settings")
+        self.wait_for_line(running, "not understood within 5s; it is no settings file, or nobody writes it; the")
         os.unlink(self.path("probe.yaml"))
         self.write(self.BASE + "log:\n  statistics_interval: 7s\n")
         self.hup(running)
