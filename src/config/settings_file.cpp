@@ -223,11 +223,15 @@ std::string suspicion(const std::string& path, int file) {
   if ((of_file.st_mode & S_IWOTH) != 0) return "it was found there and everybody may write to it" + remedy;
   if ((of_folder.st_mode & S_IWOTH) != 0)
     return "it was found there and everybody may put files into that folder" + remedy;
+  if (!S_ISREG(of_file.st_mode) && !S_ISDIR(of_file.st_mode))
+    return "it was found there and is no regular file" + remedy;
   return {};
 }
 
 std::string read_and_parse(const std::string& path, FileChoice choice) {
-  const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+  // Whoever leaves a pipe there must not even make us wait for its writer.
+  const int patience = choice == FileChoice::found ? O_NONBLOCK : 0;
+  const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | patience)};
   if (!file && (errno == ENOENT || errno == ENOTDIR)) return {kAbsent};
   if (!file) return kUnreadable + system_message();
   if (choice == FileChoice::found) {

@@ -155,6 +155,9 @@ TEST_CASE("a file that was found is read only where nobody else can have put it"
   CHECK(of_file(file, FileChoice::found) == begin + "everybody may put files into that folder" + end);
   CHECK(of_file(file, FileChoice::named) == "taken");
   ::chmod(folder.path.c_str(), 0755);
+  const std::string fifo = folder.path / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK(of_file(fifo, FileChoice::found).find("is no regular file" + end) != std::string::npos);
   if (::geteuid() != 0 || ::chown(file.c_str(), 12345, 12345) != 0) return;
   CHECK(of_file(file, FileChoice::found) == begin + "belongs to neither root nor you" + end);
   const std::string link = folder.path / "link";
