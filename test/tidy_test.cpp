@@ -49,7 +49,7 @@ struct Fence {
 const std::vector<Fence> kFences = {
     {R"(pcap(/.*)?\.h|pcap\.h)", {"src/capture/filter.cpp"}},
     {R"(linux/if_packet\.h)", {"src/capture/fanout.cpp", "src/capture/kept_rings.cpp", "src/capture/ring_source.cpp"}},
-    {R"(yaml-cpp/.*)", {"src/config/load.cpp"}},
+    {R"(yaml-cpp/.*)", {"src/config/settings_file.cpp"}},
     {R"(cxxopts\.hpp)", {"src/config/load.cpp"}},
     {R"(spdlog/.*)", {"src/daemon/", "src/exporter/"}},
     {R"((bpf|linux)/(lib)?bpf.*)", {"src/capture/loaded_program.cpp"}},

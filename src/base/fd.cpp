@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "whiteowl/base/fd.hpp"
 
+#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +12,11 @@ namespace whiteowl {
 
 UniqueFd::~UniqueFd() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+bool is_readable(int fd) noexcept {
+  pollfd watched{fd, POLLIN, 0};
+  return fd >= 0 && ::poll(&watched, 1, 0) > 0;
 }
 
 Mapping::Mapping(int fd, std::size_t size) : size_{size} {

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "whiteowl/config/load.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <cxxopts.hpp>
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <system_error>
 
-#include "whiteowl/base/fd.hpp"
-#include "whiteowl/base/nearest.hpp"
 #include "whiteowl/config/command_line.hpp"
 #include "whiteowl/config/reference.hpp"
 #include "whiteowl/config/settings.hpp"
+#include "whiteowl/config/settings_file.hpp"
 #include "whiteowl/ipfix/elements.hpp"
 #include "whiteowl/ipfix/mapping.hpp"
 
@@ -30,125 +24,116 @@ namespace {
 
 // The file ------------------------------------------------------------------------------------------------------------
 
-// Nothing if there is no such file.  Throws StartError for one that cannot be read.
-std::optional<std::string> read_text(const std::string& path) {
-  constexpr std::size_t kMost = 1 << 20;  // a settings file is small; whatever is larger was named by mistake
-  const auto refuse_file = [&](const std::string& why) {
-    throw StartError{ExitStatus::configuration, "cannot read the configuration file " + path + ": " + why};
-  };
-  const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  if (!file) refuse_file(std::generic_category().message(errno));
-  std::string text;
-  std::array<char, 65'536> buffer{};
-  for (;;) {
-    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
-    if (got < 0) refuse_file(std::generic_category().message(errno));
-    if (got == 0) return text;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-    if (text.size() > kMost) refuse_file("it is larger than 1 MiB");
-  }
+using Kind = YamlNode::Kind;
+
+Origin origin_of(const std::string& name, const YamlNode& node) {
+  return Origin{.source = name, .line = node.line, .column = node.column};
 }
 
-Origin origin_of(const std::string& name, const YAML::Mark& mark) {
-  return Origin{.source = name, .line = mark.line + 1, .column = mark.column + 1};
-}
-
-// A line for people in place of the parser's, which leaves open what to do.
-[[noreturn]] void refuse_syntax(const std::string& text, const std::string& name, const YAML::Exception& error) {
-  Origin origin = origin_of(name, error.mark);
-  std::string_view line = text;
-  for (int i = 1; i < origin.line && line.find('\n') != std::string_view::npos; ++i)
-    line.remove_prefix(line.find('\n') + 1);
-  const auto indent = std::min(line.find_first_not_of(" \t"), line.size());
-  if (const auto tab = line.substr(0, indent).find('\t'); tab != std::string_view::npos) {
-    origin.column = static_cast<int>(tab) + 1;
-    refuse(origin, {}, "a tab indents this line; YAML wants spaces");
-  }
-  refuse(origin, {},
-         "not valid YAML (" + error.msg +
-             "); check the indentation, and quote values that contain any of [ ] { } : # & * ! %");
-}
-
-YAML::Node parse_document(const std::string& text, const std::string& name) {
-  std::vector<YAML::Node> documents;
-  try {
-    documents = YAML::LoadAll(text);
-  } catch (const YAML::Exception& error) {
-    refuse_syntax(text, name, error);
-  }
-  if (documents.size() > 1)
-    refuse(origin_of(name, documents[1].Mark()), {},
-           "a second document begins here; the settings are one, without ---");
-  return documents.empty() ? YAML::Node{} : documents.front();
-}
-
-// A map's keys with their values, in order.  yaml-cpp keeps duplicates and takes << for a key.
+// A map's keys with their values, in order.  What is wrong with one does not hide the others.
 template <typename Function>
-void for_each_key(const YAML::Node& map, const std::string& name, const std::string& block, const Function& function) {
+void for_each_key(const YamlNode& map, const std::string& name, const std::string& block, Mistakes& mistakes,
+                  const Function& function) {
   std::map<std::string, int> lines;
-  for (const auto& pair : map) {
-    const Origin origin = origin_of(name, pair.first.Mark());
-    if (!pair.first.IsScalar()) refuse(origin, block, "the name of a setting is wanted here");
-    const std::string& word = pair.first.Scalar();
-    if (word == "<<") refuse(origin, block, "merge keys (<<) are not supported; write the settings out");
-    std::string key = block;
-    if (!block.empty()) key += '.';
-    key += word;
-    if (const auto [first, is_new] = lines.emplace(word, origin.line); !is_new)
-      refuse(origin, key, "this stands in line " + std::to_string(first->second) + " already");
-    function(key, origin, pair.second);
+  for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
+    const YamlNode& written = map.children[i];
+    mistakes.collect([&] {
+      const Origin origin = origin_of(name, written);
+      if (written.kind != Kind::scalar) refuse(origin, block, "the name of a setting is wanted here");
+      const std::string& word = written.text;
+      if (word == "<<") refuse(origin, block, "merge keys (<<) are not supported; write the settings out");
+      std::string key = block;
+      if (!block.empty()) key += '.';
+      key += word;
+      if (const auto [first, is_new] = lines.emplace(word, origin.line); !is_new)
+        refuse(origin, key, "this stands in line " + std::to_string(first->second) + " already");
+      function(key, origin, map.children[i + 1]);
+    });
   }
 }
 
-// What yaml-cpp takes for a tag is a value whose quotes were forgotten: !tcp.  "?" and "!" are its words for no tag.
-void refuse_tag(const YAML::Node& node, const std::string& name, const Option& option) {
-  if (!node.Tag().empty() && node.Tag() != "?" && node.Tag() != "!")
-    refuse(origin_of(name, node.Mark()), option.key, "a value that begins with ! must stand in quotes");
+// What YAML takes for a tag is a value whose quotes were forgotten: !tcp.
+void refuse_tag(const YamlNode& node, const std::string& name, const Option& option) {
+  if (node.tagged) refuse(origin_of(name, node), option.key, "a value that begins with ! must stand in quotes");
 }
 
-SettingValue value_of(const YAML::Node& node, const std::string& name, const Option& option) {
-  if (node.IsScalar()) return scalar(node.Scalar());
+// Who writes a collector as a map has its parts at hand; else an address for examples.
+std::string collector_example(const YamlNode& map) {
+  std::string host = "192.0.2.7", port = "2055";
+  for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
+    const std::string& key = map.children[i].text;
+    const std::string& value = map.children[i + 1].text;
+    if (value.empty()) continue;
+    if (key.ends_with("port")) port = value;
+    if (key.ends_with("ip") || key.ends_with("host") || key.ends_with("address") || key.ends_with("name")) host = value;
+  }
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return "\"udp://" + host + ":" + port + "\"";
+}
+
+[[noreturn]] void refuse_map(const YamlNode& map, const std::string& name, const Option& option,
+                             const std::string& wanted) {
+  const bool is_collector = option.key == "export.collectors";
+  refuse(origin_of(name, map), option.key,
+         is_collector ? "a collector is one text; write " + collector_example(map) : wanted);
+}
+
+SettingValue value_of(const YamlNode& node, const std::string& name, const Option& option) {
+  if (node.kind == Kind::scalar) return scalar(node.text);
   SettingValue value{.items = {}, .is_list = true};
-  for (const auto& item : node) {
-    refuse_tag(item, name, option);
-    if (!item.IsScalar()) refuse(origin_of(name, item.Mark()), option.key, "a list of single values is wanted here");
-    value.items.push_back(item.Scalar());
+  Mistakes mistakes;
+  for (const YamlNode& item : node.children) {
+    mistakes.collect([&] {
+      constexpr const char* kWanted = "a list of single values is wanted here";
+      refuse_tag(item, name, option);
+      if (item.kind == Kind::map) refuse_map(item, name, option, kWanted);
+      if (item.kind != Kind::scalar && item.kind != Kind::null) refuse(origin_of(name, item), option.key, kWanted);
+      value.items.push_back(item.text);
+    });
   }
+  mistakes.throw_if_any();
   return value;
 }
 
 void apply_setting(Settings& settings, const std::string& name, const std::string& key, const Origin& key_origin,
-                   const YAML::Node& node) {
+                   const YamlNode& node) {
   const Option& option = Settings::find(key, key_origin);
   // The mark of a missing value is that of whatever comes next, so the key is shown.
-  if (node.IsNull()) refuse(key_origin, key, "the value is missing; write one, \"\" for none, or remove the line");
+  if (node.kind == Kind::null)
+    refuse(key_origin, key, "the value is missing; write one, \"\" for none, or remove the line");
   refuse_tag(node, name, option);
-  const Origin origin = origin_of(name, node.Mark());
-  if (node.IsMap()) refuse(origin, key, "a value is wanted here, not settings of its own");
+  if (node.kind == Kind::map) refuse_map(node, name, option, "a value is wanted here, not settings of its own");
+  const Origin origin = origin_of(name, node);
   try {
     settings.set(option, value_of(node, name, option), origin);
   } catch (const BadValue& bad) {
-    refuse(node.IsSequence() && bad.item() < node.size() ? origin_of(name, node[bad.item()].Mark()) : origin, key,
-           bad.what());
+    Mistakes mistakes;
+    for (const auto& [item, why] : bad.items()) {
+      const bool in_list = node.kind == Kind::list && item < node.children.size();
+      mistakes.collect([&, at = in_list ? origin_of(name, node.children[item]) : origin, because = why] {
+        refuse(at, key, because);
+      });
+    }
+    mistakes.throw_if_any();
   }
 }
 
-void apply_yaml(Settings& settings, const std::string& text, const std::string& name) {
-  const YAML::Node root = parse_document(text, name);
-  if (root.IsNull()) return;  // empty, or comments only
-  if (!root.IsMap())
-    refuse(origin_of(name, root.Mark()), {}, "blocks of settings are wanted here, such as \"capture:\"");
-  for_each_key(root, name, "", [&](const std::string& block, const Origin& origin, const YAML::Node& node) {
+void apply_yaml(Settings& settings, const YamlNode& root, const std::string& name, Mistakes& mistakes) {
+  if (root.kind == Kind::null) return;  // empty, or comments only
+  if (root.kind != Kind::map)
+    refuse(origin_of(name, root), {}, "blocks of settings are wanted here, such as \"capture:\"");
+  const auto apply_block = [&](const std::string& block, const Origin& origin, const YamlNode& node) {
     if (std::none_of(kOptions.begin(), kOptions.end(), [&](const Option& o) { return o.block() == block; }))
       Settings::refuse_block(block, origin);
-    if (node.IsNull()) return;  // all its settings are commented out
-    if (!node.IsMap())
-      refuse(origin_of(name, node.Mark()), block, "settings are wanted here, each indented on a line of its own");
-    for_each_key(node, name, block, [&](const std::string& key, const Origin& key_origin, const YAML::Node& value) {
-      apply_setting(settings, name, key, key_origin, value);
-    });
-  });
+    if (node.kind == Kind::null) return;  // all its settings are commented out
+    if (node.kind != Kind::map)
+      refuse(origin_of(name, node), block, "settings are wanted here, each indented on a line of its own");
+    for_each_key(node, name, block, mistakes,
+                 [&](const std::string& key, const Origin& key_origin, const YamlNode& value) {
+                   apply_setting(settings, name, key, key_origin, value);
+                 });
+  };
+  for_each_key(root, name, "", mistakes, apply_block);
 }
 
 // The command line ----------------------------------------------------------------------------------------------------
@@ -220,16 +205,19 @@ void apply_set(Settings& settings, const std::string& text) {
   settings.set_from_command_line(text.substr(0, equals), text.substr(equals + 1), "--set");
 }
 
+void apply_given(Settings& settings, const Given& given) {
+  const auto& [option, value] = given;
+  if (option->name == "interface") settings.set_from_command_line("capture.interface", value, "-interface");
+  if (option->name == "filter") settings.set_from_command_line("capture.bpf_filter", value, "--filter");
+  if (option->name == "collector") apply_collector(settings, value);
+  if (option->name == "set") apply_set(settings, value);
+  if (option->name == "debug" && parse_switch(*option, value))
+    settings.set_from_command_line("log.level", "debug", "-debug");
+}
+
 // In the order of the command line, so that the later of two words about one setting counts.
-void apply_command_line(Settings& settings, const std::vector<Given>& given) {
-  for (const auto& [option, value] : given) {
-    if (option->name == "interface") settings.set_from_command_line("capture.interface", value, "-interface");
-    if (option->name == "filter") settings.set_from_command_line("capture.bpf_filter", value, "--filter");
-    if (option->name == "collector") apply_collector(settings, value);
-    if (option->name == "set") apply_set(settings, value);
-    if (option->name == "debug" && parse_switch(*option, value))
-      settings.set_from_command_line("log.level", "debug", "-debug");
-  }
+void apply_command_line(Settings& settings, const std::vector<Given>& given, Mistakes& mistakes) {
+  for (const Given& one : given) mistakes.collect([&] { apply_given(settings, one); });
 }
 
 // A value of an option that is no setting: exit 2.
@@ -270,22 +258,25 @@ std::string instance_file(const std::string& instance, const Surroundings& surro
   return surroundings.instance_folder + "/" + instance + ".yaml";
 }
 
+[[noreturn]] void refuse_absent(const std::string& path) {
+  throw StartError{ExitStatus::configuration, "cannot read the configuration file " + path + ": there is no such file"};
+}
+
+// The file that was read; empty = none.
 std::string apply_file(Settings& settings, const std::vector<Given>& given, const std::string& instance,
-                       const Surroundings& surroundings) {
+                       const Surroundings& surroundings, Mistakes& mistakes) {
   if (const Given* const named = last(given, "config"); named != nullptr) {
-    const auto text = read_text(named->value);
-    if (!text)
-      throw StartError{ExitStatus::configuration,
-                       "cannot read the configuration file " + named->value + ": there is no such file"};
-    apply_yaml(settings, *text, named->value);
+    const auto root = read_settings_file(named->value, FileChoice::named, surroundings.cancel_fd);
+    if (!root) refuse_absent(named->value);
+    mistakes.collect([&] { apply_yaml(settings, *root, named->value, mistakes); });
     return named->value;
   }
   const auto usual =
       instance.empty() ? surroundings.config_files : std::vector<std::string>{instance_file(instance, surroundings)};
   for (const auto& file : usual) {
-    if (const auto text = read_text(file); text) {
-      apply_yaml(settings, *text, file);
-      return file;
+    if (const auto root = read_settings_file(file, FileChoice::found, surroundings.cancel_fd); root) {
+      mistakes.collect([&] { apply_yaml(settings, *root, file, mistakes); });
+      return std::filesystem::absolute(file);
     }
   }
   return {};
@@ -310,6 +301,23 @@ void settle_output(Invocation& invocation, const std::vector<Given>& given, cons
                          " (a service does not print flows into the journal)"};
 }
 
+// What only shows when all has been read.  `compile` prepares the filter.
+template <typename Compile>
+void check_together(const Settings& settings, Mistakes& mistakes, const Compile& compile) {
+  // A value that was refused is missing here, and would be blamed on others.
+  if (mistakes.empty()) mistakes.collect([&] { settings.check_relations(); });
+  mistakes.collect(compile);
+  mistakes.throw_if_any();
+}
+
+Config load_config_tree(const YamlNode& root, const std::string& name) {
+  Settings settings;
+  Mistakes mistakes;
+  mistakes.collect([&] { apply_yaml(settings, root, name, mistakes); });
+  check_together(settings, mistakes, [&] { (void)settings.compile_filter({}); });
+  return settings.finish();
+}
+
 void require_packets(const Invocation& invocation, const std::vector<Given>& given) {
   if (!invocation.read_file.empty() && last(given, "interface") != nullptr)
     throw StartError{ExitStatus::usage, "-interface and --read exclude each other: packets come from one of them"};
@@ -322,6 +330,11 @@ void require_packets(const Invocation& invocation, const std::vector<Given>& giv
 std::string verdict(const Invocation& invocation) {
   if (invocation.config_file.empty()) return "no configuration file; the settings are in order\n";
   return invocation.config_file + ": the settings are in order\n";
+}
+
+std::string source_of(const Invocation& invocation) {
+  if (invocation.config_file.empty()) return "There is no configuration file.";
+  return "Configuration file: " + invocation.config_file;
 }
 
 std::string mapping_text(const std::vector<Given>& given, std::uint32_t enterprise_number) {
@@ -363,18 +376,13 @@ std::uint32_t instance_domain_id(std::string_view instance) noexcept {
 Config default_config() { return Settings{}.finish(); }
 
 Config load_config_text(const std::string& yaml, const std::string& name) {
-  Settings settings;
-  apply_yaml(settings, yaml, name);
-  (void)settings.compile_filter({});
-  return settings.finish();
+  return load_config_tree(parse_settings_text(yaml, name), name);
 }
 
 Config load_config_file(const std::string& path) {
-  const auto text = read_text(path);
-  if (!text)
-    throw StartError{ExitStatus::configuration,
-                     "cannot read the configuration file " + path + ": there is no such file"};
-  return load_config_text(*text, path);
+  const auto root = read_settings_file(path, FileChoice::named);
+  if (!root) refuse_absent(path);
+  return load_config_tree(*root, path);
 }
 
 Invocation parse_invocation(std::span<const char* const> arguments, const Surroundings& surroundings) {
@@ -392,19 +400,24 @@ Invocation parse_invocation(std::span<const char* const> arguments, const Surrou
     return invocation;
   }
   Settings settings;
+  Mistakes mistakes;
   const std::string instance = instance_name(given);
-  invocation.config_file = apply_file(settings, given, instance, surroundings);
-  apply_command_line(settings, given);
-  apply_instance(settings, instance);
+  invocation.config_file = apply_file(settings, given, instance, surroundings, mistakes);
+  invocation.file_was_found = !invocation.config_file.empty() && last(given, "config") == nullptr;
+  apply_command_line(settings, given, mistakes);
+  mistakes.collect([&] { apply_instance(settings, instance); });
+  check_together(settings, mistakes, [&] {
+    const FilterPatience& patience = surroundings.filter_patience;
+    invocation.filter =
+        last(given, "read") == nullptr ? settings.compile_filter(patience) : settings.compile_file_filter(patience);
+  });
   invocation.config = settings.finish();
-  invocation.filter = last(given, "read") == nullptr ? settings.compile_filter(surroundings.filter_patience)
-                                                     : settings.compile_file_filter(surroundings.filter_patience);
   if (switched_on(given, "check-config")) {
     invocation.action = Action::check_config;
     invocation.text = verdict(invocation);
   } else if (switched_on(given, "print-config")) {
     invocation.action = Action::print_and_exit;
-    invocation.text = settings_text(settings);
+    invocation.text = settings_text(settings) + "\n# " + source_of(invocation) + "\n";
   } else if (last(given, "print-mapping") != nullptr) {
     invocation.action = Action::print_and_exit;
     invocation.text = mapping_text(given, invocation.config.ipfix.enterprise_number);

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
-#include "whiteowl/base/error.hpp"
 #include "whiteowl/base/nearest.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/ipfix/elements.hpp"
@@ -68,6 +68,18 @@ void refuse(const Origin& origin, std::string_view key, const std::string& why) 
   throw StartError{ExitStatus::configuration, line + why};
 }
 
+SettingsError::SettingsError(std::vector<std::string> lines)
+    : StartError{ExitStatus::configuration, lines.front()}, lines_{std::move(lines)} {
+  if (lines_.size() <= kMostLines) return;
+  const std::size_t more = lines_.size() - kMostLines;
+  lines_.resize(kMostLines);
+  lines_.push_back("and " + std::to_string(more) + (more == 1 ? " more mistake" : " more mistakes"));
+}
+
+void Mistakes::throw_if_any() const {
+  if (!lines_.empty()) throw SettingsError{lines_};
+}
+
 std::string Origin::text() const {
   if (source.empty()) return "default";
   if (line > 0) return source + ":" + std::to_string(line);
@@ -113,7 +125,9 @@ void Settings::set_from_command_line(std::string_view key, const std::string& te
   try {
     set(option, scalar(text), origin);
   } catch (const BadValue& bad) {
-    refuse(origin, key, bad.what());
+    Mistakes mistakes;
+    for (const auto& item : bad.items()) mistakes.collect([&] { refuse(origin, key, item.why); });
+    mistakes.throw_if_any();
   }
 }
 
@@ -121,7 +135,10 @@ const Origin& Settings::origin(const Option& option) const { return origins_[row
 
 void Settings::check_relations() const {
   // Of two settings that do not go together, the later word is the one to point at.
-  const auto refuse_at = [&](std::string_view key, const std::string& why) { refuse(origin(at(key)), key, why); };
+  Mistakes mistakes;
+  const auto refuse_at = [&](std::string_view key, const std::string& why) {
+    mistakes.collect([&] { refuse(origin(at(key)), key, why); });
+  };
   constexpr std::size_t kMostInterfaces = 64;
   const std::size_t interfaces = config_.capture.interfaces.size();
   const std::size_t indexes = config_.flow.interface_index.size();
@@ -137,6 +154,7 @@ void Settings::check_relations() const {
   constexpr std::uint32_t kReverse = 29'305;
   if (config_.ipfix.enterprise_number == kReverse)
     refuse_at("export.enterprise_number", "29305 marks reverse elements (RFC 5103) and cannot be ours");
+  mistakes.throw_if_any();
 }
 
 void Settings::try_filter(const std::function<void()>& compile) const {

@@ -119,21 +119,35 @@ std::vector<std::string> items_of(const SettingValue& value) {
 // Where an item of items_of() stands in the SettingValue.
 std::size_t position(const SettingValue& value, std::size_t item) { return value.is_list ? item : 0; }
 
-std::int64_t number_within(const std::string& text, const Limits& limits, std::size_t item = 0) {
+// Empty, or what is wrong with the quotes of an element that was written between commas, where they mean nothing.
+std::string check_quotes(const SettingValue& value, std::string_view item) {
+  if (value.is_list || item.empty()) return {};
+  const bool opens = item.front() == '"' || item.front() == '\'';
+  const bool closes = item.back() == '"' || item.back() == '\'';
+  const auto first = std::min(item.find_first_not_of("\"'"), item.size());
+  const std::string bare{item.substr(first, item.find_last_not_of("\"'") + 1 - first)};
+  if (bare.empty() && (opens || closes)) return "there is nothing but quotes";
+  if (opens && item.size() > 1 && item.back() == item.front())
+    return std::string{item} + " stands in quotes, which are taken for part of it here; write " + bare;
+  if (opens) return "the quote before " + bare + " is not closed; write " + bare;
+  if (closes) return "the quote behind " + bare + " was not opened; write " + bare;
+  return {};
+}
+
+std::int64_t number_within(const std::string& text, const Limits& limits) {
   const bool has_word = !limits.zero_word.empty();
   if (has_word && text == limits.zero_word) return 0;
   std::int64_t number = 0;
   try {
     number = parse_number(text);
   } catch (const BadValue& bad) {
-    throw BadValue{
-        has_word ? quoted(text) + " is neither a whole number nor " + std::string{limits.zero_word} : bad.what(), item};
+    throw BadValue{has_word ? quoted(text) + " is neither a whole number nor " + std::string{limits.zero_word}
+                            : bad.what()};
   }
   if (has_word && number == 0) return 0;
   if (number >= limits.min && number <= limits.max) return number;
   throw BadValue{text + " is out of range; allowed: " + std::to_string(limits.min) + " to " +
-                     std::to_string(limits.max) + (has_word ? ", or " + std::string{limits.zero_word} : ""),
-                 item};
+                 std::to_string(limits.max) + (has_word ? ", or " + std::string{limits.zero_word} : "")};
 }
 
 }  // namespace
@@ -221,6 +235,11 @@ std::string check_interface_name(const std::string& name) {
 
 std::string check_listen_address(const std::string& address) {
   if (address.empty()) return {};
+  // A port alone, as other programs take it for all addresses; or a name.
+  const std::string_view port = std::string_view{address}.substr(address.rfind(':') + 1);
+  const std::string_view before = std::string_view{address}.substr(0, address.size() - port.size());
+  if (all_digits(port) && (before.empty() || before == ":" || before == "*:" || before == "localhost:"))
+    return quoted(address) + " names no address; write 127.0.0.1:" + std::string{port};
   HostPort where;
   try {
     where = parse_host_port(address);
@@ -308,23 +327,31 @@ void read_value(std::string& out, const SettingValue& value, const Limits& limit
 
 void read_value(std::vector<std::string>& out, const SettingValue& value, const Limits& limits) {
   std::vector<std::string> items = items_of(value);
+  std::vector<BadValue::Item> bad;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const std::string why = items[i].empty()          ? "an element of the list is empty"
-                            : limits.check != nullptr ? limits.check(items[i])
-                                                      : std::string{};
-    if (!why.empty()) throw BadValue{why, position(value, i)};
-    if (std::find(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(i), items[i]) !=
-        items.begin() + static_cast<std::ptrdiff_t>(i))
-      throw BadValue{quoted(items[i]) + " is named twice", position(value, i)};
+    std::string why = check_quotes(value, items[i]);
+    if (why.empty() && items[i].empty()) why = "an element of the list is empty";
+    if (why.empty() && limits.check != nullptr) why = limits.check(items[i]);
+    const auto upto = items.begin() + static_cast<std::ptrdiff_t>(i);
+    if (why.empty() && std::find(items.begin(), upto, items[i]) != upto) why = quoted(items[i]) + " is named twice";
+    if (!why.empty()) bad.push_back({position(value, i), std::move(why)});
   }
+  if (!bad.empty()) throw BadValue{std::move(bad)};
   out = std::move(items);
 }
 
 void read_value(std::vector<std::uint32_t>& out, const SettingValue& value, const Limits& limits) {
   const std::vector<std::string> items = items_of(value);
   std::vector<std::uint32_t> numbers;
-  for (std::size_t i = 0; i < items.size(); ++i)
-    numbers.push_back(static_cast<std::uint32_t>(number_within(items[i], limits, position(value, i))));
+  std::vector<BadValue::Item> bad;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    try {
+      numbers.push_back(static_cast<std::uint32_t>(number_within(items[i], limits)));
+    } catch (const BadValue& wrong) {
+      bad.push_back({position(value, i), wrong.what()});
+    }
+  }
+  if (!bad.empty()) throw BadValue{std::move(bad)};
   // A list may be empty; a lone value may not.
   if (numbers.empty() && !value.is_list) throw BadValue{"a number is wanted"};
   out = std::move(numbers);

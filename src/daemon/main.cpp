@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -24,6 +23,7 @@
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/config/load.hpp"
 #include "whiteowl/config/reference.hpp"
+#include "whiteowl/config/settings.hpp"
 #include "whiteowl/daemon/logging.hpp"
 #include "whiteowl/daemon/manager.hpp"
 #include "whiteowl/daemon/metrics.hpp"
@@ -128,21 +128,23 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   const bool quiet = !live && config.exporter.output == StandardOutput::table;
   spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}",
               start_line(invocation, probe, fanout_id, sharing));
+  if (quiet && invocation.file_was_found) spdlog::info("settings from {}", source_of_settings(invocation));
   if (live) warn_of_merged_packets(config.capture);
   if (!sharing.empty()) warn_of_parted_directions(config);
   const std::string subject = live ? joined(config.capture.interfaces) : invocation.read_file;
   std::optional<MetricsPage> page;
   if (!config.metrics.listen.empty()) page.emplace(config.metrics.listen, probe.counters());
   Reloader reloader{{arguments.begin(), arguments.end()}, config, probe};
-  return serve(probe, signals,
-               {.statistics_interval = config.log.statistics_interval,
-                .run_for = invocation.duration,
-                .watch_output = only_to_stdout && is_pipe_or_terminal(STDOUT_FILENO),
-                .quiet = quiet,
-                .hardware_stamps = live && config.capture.timestamps == TimeStamps::hardware,
-                .subject = subject,
-                .counters_file = invocation.counters_file,
-                .reload = live ? [&reloader] { return reloader.reload(); } : std::function<LogSettings()>{}});
+  return serve(
+      probe, signals,
+      {.statistics_interval = config.log.statistics_interval,
+       .run_for = invocation.duration,
+       .watch_output = only_to_stdout && is_pipe_or_terminal(STDOUT_FILENO),
+       .quiet = quiet,
+       .hardware_stamps = live && config.capture.timestamps == TimeStamps::hardware,
+       .subject = subject,
+       .counters_file = invocation.counters_file,
+       .reload = live ? [&reloader](int cancel_fd) { return reloader.reload(cancel_fd); } : ReloadThread::Work{}});
 }
 
 ExitStatus run(std::span<const char* const> arguments) {
@@ -169,6 +171,9 @@ int main(int count, char** words) {
       std::span<const char* const>{words, static_cast<std::size_t>(count)}.subspan(count > 0 ? 1 : 0);
   try {
     return static_cast<int>(run(arguments));
+  } catch (const SettingsError& error) {
+    for (const auto& line : error.lines()) refuse(error.status(), line);
+    return static_cast<int>(error.status());
   } catch (const StartError& error) {
     return refuse(error.status(), error.what());
   } catch (const std::system_error& error) {

@@ -222,25 +222,26 @@ std::vector<std::string> Probe::change(const Config& config, std::shared_ptr<Fil
     // A reload may have read of others, for which a restart is needed.
     filter = compile_filter(next.capture, {.time = kReloadFilterPatience, .cancel_fd = cancel_fd});
   }
-  const auto outputs = exporter_->prepare(next.exporter, next.ipfix);
+  const auto outputs = exporter_->prepare(next.exporter, next.ipfix, cancel_fd);
+  if (is_readable(cancel_fd)) throw StartError{ExitStatus::failure, "cancelled"};
   exporter_->apply(*outputs);
   const std::uint64_t expected = ++changes_;
   for (const auto& worker : workers_)
     worker->change({expected, next.flow.active_timeout, next.flow.inactive_timeout, next.tcp.close_linger, filter});
   config_ = next;
   filter_ = filter;
-  return wait_for_change(expected);
+  return wait_for_change(expected, cancel_fd);
 }
 
 // Each worker looks after a batch, so within kChangePatience unless it is very busy or stuck.
-std::vector<std::string> Probe::wait_for_change(std::uint64_t number) const {
+std::vector<std::string> Probe::wait_for_change(std::uint64_t number, int cancel_fd) const {
   std::vector<std::string> remarks;
   const Duration end = steady_now() + kChangePatience;
   for (const auto& worker : workers_) {
     const std::string name = "capture-" + std::to_string(&worker - workers_.data());
-    while (worker->last_change() < number && !worker->done() && steady_now() < end)
+    while (worker->last_change() < number && !worker->done() && steady_now() < end && !is_readable(cancel_fd))
       std::this_thread::sleep_for(kShortestNap);
-    if (worker->last_change() < number) {
+    if (worker->last_change() < number && !worker->done() && !is_readable(cancel_fd)) {
       remarks.push_back(name + " has not followed yet");
     } else if (worker->refused_filter()) {
       remarks.push_back(name + ": the kernel did not take the new filter; the old one stays until a restart");

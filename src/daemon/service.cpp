@@ -12,6 +12,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <utility>
 
 #include "whiteowl/daemon/logging.hpp"
 #include "whiteowl/daemon/manager.hpp"
@@ -46,7 +48,8 @@ class Watch {
         statistics_interval_{settings.statistics_interval},
         feed_interval_{ServiceManager::watchdog() / kFeedsOfAWatchdog},
         now_{steady_now()},
-        notices_{settings.hardware_stamps} {
+        notices_{settings.hardware_stamps},
+        reload_{settings.reload} {
     if (settings.run_for > Duration::zero()) stop_at_ = now_ + settings.run_for;
     if (feed_interval_ > Duration::zero()) feed_at_ = now_ + feed_interval_;
     plan_report();
@@ -56,8 +59,9 @@ class Watch {
   // False when a thread hangs.
   bool until_finished() {
     for (;;) {
-      std::array<pollfd, 3> watched{pollfd{probe_.finished_fd(), POLLIN, 0}, pollfd{signals_.fd(), POLLIN, 0},
-                                    pollfd{settings_.watch_output && !stopping_ ? STDOUT_FILENO : -1, 0, 0}};
+      std::array<pollfd, 4> watched{pollfd{probe_.finished_fd(), POLLIN, 0}, pollfd{signals_.fd(), POLLIN, 0},
+                                    pollfd{settings_.watch_output && !stopping_ ? STDOUT_FILENO : -1, 0, 0},
+                                    pollfd{reload_.done_fd(), POLLIN, 0}};
       const Duration next = std::min({stop_at_, report_at_, hung_at_, feed_at_, look_at_});
       ::poll(watched.data(), watched.size(), milliseconds_until(next, now_));
       now_ = steady_now();
@@ -67,12 +71,20 @@ class Watch {
       }
       if (watched[1].revents != 0) take_signals();
       if (watched[2].revents != 0) stop();
+      if (watched[3].revents != 0) end_reload();
       if (now_ >= hung_at_) return false;
       if (now_ >= stop_at_) stop();
       if (now_ >= feed_at_) feed();
       if (now_ >= look_at_) look();
       if (now_ >= report_at_) report();
     }
+  }
+
+  // All that matters is done, and a thread that is never heard of again must not keep the process.
+  void leave_if_reload_hangs(ExitStatus status) {
+    if (reload_.gives_up()) return;
+    spdlog::error("the reload does not end; leaving without it");
+    std::_Exit(static_cast<int>(status));
   }
 
  private:
@@ -91,11 +103,22 @@ class Watch {
     }
   }
   void reload() {
-    if (!settings_.reload || stopping_) return spdlog::info("SIGHUP: a capture file keeps the settings of its start");
+    if (!settings_.reload) return spdlog::info("SIGHUP: a capture file keeps the settings of its start");
+    if (stopping_) return spdlog::info("SIGHUP: the probe is stopping");
+    // What was changed in the file since this one read it must not be missed.
+    if (reload_.runs()) {
+      reload_again_ = true;
+      return;
+    }
     manager_.reloading();
-    statistics_interval_ = settings_.reload().statistics_interval;
+    if (!reload_.begin()) manager_.ready(status());
+  }
+  void end_reload() {
+    statistics_interval_ = reload_.finish().statistics_interval;
     plan_report();
+    if (stopping_) return;
     manager_.ready(status());
+    if (std::exchange(reload_again_, false)) reload();
   }
   void stop() {
     stop_at_ = kNever;
@@ -103,6 +126,7 @@ class Watch {
     stopping_ = true;
     hung_at_ = now_ + kHungAfter;
     look_at_ = kNever;
+    reload_.cancel();
     manager_.stopping("Exporting what is left");
     probe_.stop();
   }
@@ -147,6 +171,8 @@ class Watch {
   Duration look_at_ = Duration::zero();
   Pulse pulse_;
   Notices notices_;
+  ReloadThread reload_;
+  bool reload_again_ = false;
   bool stopping_ = false;
 };
 
@@ -199,7 +225,8 @@ int SignalInbox::take() noexcept {
 
 ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& settings) {
   ServiceManager manager;
-  const bool finished = Watch{probe, signals, manager, settings}.until_finished();
+  Watch watch{probe, signals, manager, settings};
+  const bool finished = watch.until_finished();
   const bool complete = finished && probe.finish();
   manager.stopping("Ended");
   log_the_end(probe, finished, complete, settings.quiet);
@@ -208,8 +235,14 @@ ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& sett
     spdlog::critical("a thread does not end; leaving without it");
     std::_Exit(static_cast<int>(ExitStatus::failure));
   }
+  watch.leave_if_reload_hangs(ExitStatus::ok);
   if (const auto line = probe.failure(); !line.empty()) throw StartError{ExitStatus::failure, line};
   return written && !probe.outputs_failed() ? ExitStatus::ok : ExitStatus::failure;
+}
+
+std::string source_of_settings(const Invocation& invocation) {
+  if (invocation.config_file.empty()) return "no file";
+  return std::filesystem::absolute(invocation.config_file);
 }
 
 std::string start_line(const Invocation& invocation, const Probe& probe, std::uint16_t fanout_id,
@@ -230,6 +263,7 @@ std::string start_line(const Invocation& invocation, const Probe& probe, std::ui
   constexpr std::array<std::string_view, 3> kOutputs{"", "standard output (table)", "standard output (JSON)"};
   const auto output = kOutputs[static_cast<std::size_t>(config.exporter.output)];
   if (!output.empty()) outputs += (outputs.empty() ? "" : ", ") + std::string{output};
+  line += "; settings from " + source_of_settings(invocation);
   return line + "; records to " + (outputs.empty() ? "nowhere" : outputs);
 }
 

@@ -25,10 +25,26 @@ bool carried_by_all(const std::vector<std::string>& fields) {
   });
 }
 
+// As people write names of several words: min_rtt_us, minRttUs, MIN-RTT-US.
+std::string bare(std::string_view name) {
+  std::string letters;
+  for (const char c : name) {
+    if (c != '_' && c != '-') letters += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return letters;
+}
+
 std::string unknown_field(std::string_view name) {
   std::vector<std::string_view> names{kStandard, kExtended};
   for (const Element& row : kElements) names.push_back(row.name);
-  const std::string_view near = nearest(name, names);
+  std::string_view near = nearest(name, names);
+  if (near.empty()) {
+    std::vector<std::string> bare_names;
+    for (const std::string_view one : names) bare_names.push_back(bare(one));
+    const std::vector<std::string_view> candidates{bare_names.begin(), bare_names.end()};
+    const auto found = std::find(candidates.begin(), candidates.end(), nearest(bare(name), candidates));
+    if (found != candidates.end()) near = names[static_cast<std::size_t>(found - candidates.begin())];
+  }
   std::string text = "unknown field \"" + std::string{name} + "\"";
   if (!near.empty()) text += ", did you mean \"" + std::string{near} + "\"?";
   return text + " (--list-fields shows all)";
@@ -105,14 +121,18 @@ std::string description(const Element& element) {
   return (text += kKinds[static_cast<std::size_t>(element.kind)]) += ").";
 }
 
+std::string check_field(const std::string& name) {
+  return is_field_set(name) || find_element(name) != nullptr ? std::string{} : unknown_field(name);
+}
+
 std::string check_fields(const std::vector<std::string>& fields) {
   if (fields.empty()) return "no fields: say standard, extended or a list of names (--list-fields shows all)";
   std::size_t sets = 0;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (is_field_set(fields[i])) {
       if (++sets > 1) return "only one of standard and extended can be named";
-    } else if (find_element(fields[i]) == nullptr) {
-      return unknown_field(fields[i]);
+    } else if (std::string why = check_field(fields[i]); !why.empty()) {
+      return why;
     }
     const auto upto = fields.begin() + static_cast<std::ptrdiff_t>(i);
     if (std::find(fields.begin(), upto, fields[i]) != upto) return "field \"" + fields[i] + "\" is named twice";

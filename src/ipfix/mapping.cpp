@@ -2,9 +2,11 @@
 #include "whiteowl/ipfix/mapping.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "whiteowl/ipfix/elements.hpp"
+#include "whiteowl/ipfix/template.hpp"
 
 namespace whiteowl {
 
@@ -176,10 +178,11 @@ std::string libfds(std::uint32_t pen) {
       "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
       "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
       "<!-- libfds (ipfixcol2): the elements of chompy-probe, to be put into /etc/libfds/user/elements.  Made by\n"
-      "     chompy-probe (its option print-mapping libfds).  Bit 14 of an id marks the reverse element (RFC 5103). "
-      "-->\n"
+      "     chompy-probe (its option print-mapping libfds).  Bit 14 of an id (value 16384) marks the reverse element\n"
+      "     (RFC 5103); libfds counts bits from 1. -->\n"
       "<ipfix-elements>\n  <scope>\n    <pen>" +
-      number(pen) + "</pen>\n    <name>whiteowl</name>\n    <biflow mode=\"split\"/>\n  </scope>\n";
+      number(pen) + "</pen>\n    <name>whiteowl</name>\n    <biflow mode=\"split\">" +
+      number(std::bit_width(kReverseBit)) + "</biflow>\n  </scope>\n";
   for (const Element& row : kElements) {
     if (!is_ours(row)) continue;
     text += "  <element>\n    <id>" + number(row.id) + "</id>\n    <name>" + std::string{row.name} +

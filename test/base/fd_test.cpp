@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstddef>
 #include <system_error>
 #include <utility>
@@ -28,6 +29,16 @@ TEST_CASE("a descriptor is closed with its owner and not before") {
     CHECK(open_in_kernel(fd));
   }
   CHECK_FALSE(open_in_kernel(fd));
+}
+
+TEST_CASE("a descriptor is readable when there is something to read, and none at all never is") {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  const UniqueFd out{ends[0]}, in{ends[1]};
+  CHECK_FALSE(is_readable(out.get()));
+  REQUIRE(::write(in.get(), "x", 1) == 1);
+  CHECK(is_readable(out.get()));
+  CHECK_FALSE(is_readable(-1));
 }
 
 TEST_CASE("an empty descriptor says so") {

@@ -10,6 +10,9 @@
 #include <initializer_list>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "whiteowl/config/settings.hpp"
 
 using namespace whiteowl;
 using namespace std::chrono_literals;
@@ -25,6 +28,16 @@ std::string load(const std::string& yaml) {
     CHECK(error.status() == ExitStatus::configuration);
     CHECK(std::string_view{error.what()}.find('\n') == std::string_view::npos);
     return error.what();
+  }
+}
+
+// All the lines for a file of this text.
+std::vector<std::string> all_mistakes(const std::string& yaml) {
+  try {
+    static_cast<void>(load_config_text(yaml, "c.yaml"));
+    return {};
+  } catch (const SettingsError& error) {
+    return error.lines();
   }
 }
 
@@ -181,6 +194,91 @@ TEST_CASE("each mistake in a file is one line with its place") {
     CAPTURE(row.first);
     CHECK(load(row.first) == row.second);
   }
+}
+
+TEST_CASE("of several mistakes each is told, in the order of the file") {
+  using Lines = std::vector<std::string>;
+  CHECK(all_mistakes("capture:\n  snap_len: 1\n  interfce: eth0\nexprot:\n  domain_id: 1\nexport:\n"
+                     "  collector_port: 0\n  fields: [minRtt, packetDeltaCount, octetDeltaCont]\n") ==
+        Lines{"c.yaml:2:13: capture.snap_len: 1 is out of range; allowed: 54 to 262144",
+              "c.yaml:3:3: capture.interfce: there is no such setting; did you mean capture.interface?",
+              "c.yaml:4:1: exprot: there is no such block of settings; did you mean export?",
+              "c.yaml:7:19: export.collector_port: 0 is out of range; allowed: 1 to 65535",
+              "c.yaml:8:12: export.fields: unknown field \"minRtt\", did you mean \"min_rtt_us\"? "
+              "(--list-fields shows all)",
+              "c.yaml:8:38: export.fields: unknown field \"octetDeltaCont\", did you mean \"octetDeltaCount\"? "
+              "(--list-fields shows all)"});
+  CHECK(all_mistakes("capture:\n  interface: [a/b, eth0, eth0]\n  cpus: [1, x, 9999]\n").size() == 4);
+  CHECK(all_mistakes("export:\n  interface_index: []\n  enterprise_number: 29305\n").size() == 2);
+  CHECK(all_mistakes("capture:\n  snap_len: 1\n  bpf_filter: tcp prt 80\n").size() == 2);
+  // What a refused value leaves behind is not blamed on its neighbours.
+  CHECK(all_mistakes("capture:\n  interface: [a, b, c/]\nexport:\n  interface_index: [1, 2]\n").size() == 1);
+}
+
+TEST_CASE("no more than twenty mistakes are told, and how many there are beside") {
+  std::string yaml = "capture:\n";
+  for (int i = 0; i < 23; ++i) yaml += "  k" + std::to_string(i) + ": 1\n";
+  const auto lines = all_mistakes(yaml);
+  REQUIRE(lines.size() == 21);
+  CHECK(lines[19].rfind("c.yaml:21:3: capture.k19: ", 0) == 0);
+  CHECK(lines[20] == "and 3 more mistakes");
+}
+
+TEST_CASE("what other programs take is answered with an example of what is taken here") {
+  CHECK(load("metrics:\n  listen: 9090\n") ==
+        "c.yaml:2:11: metrics.listen: \"9090\" names no address; write 127.0.0.1:9090");
+  CHECK(load("metrics:\n  listen: :9090\n") ==
+        "c.yaml:2:11: metrics.listen: \":9090\" names no address; write 127.0.0.1:9090");
+  CHECK(load("metrics:\n  listen: localhost:9100\n") ==
+        "c.yaml:2:11: metrics.listen: \"localhost:9100\" names no address; write 127.0.0.1:9100");
+  const std::string collector = "export.collectors: a collector is one text; write ";
+  CHECK(load("export:\n  collectors: [{ip: 192.0.2.9}]\n") == "c.yaml:2:16: " + collector + "\"udp://192.0.2.9:2055\"");
+  CHECK(load("export:\n  collectors:\n    - host: ::1\n      port: 4739\n") ==
+        "c.yaml:3:7: " + collector + "\"udp://[::1]:4739\"");
+  CHECK(load("export:\n  collectors: {type: udp}\n") == "c.yaml:2:15: " + collector + "\"udp://192.0.2.7:2055\"");
+}
+
+TEST_CASE("a quote among elements between commas is refused, for it would be part of a name") {
+  const Room room;
+  const auto refusal = [&](const char* setting) { return room.refusal({"--read", "x", "--set", setting}); };
+  const std::string begin = "78: --set capture.interface: ";
+  CHECK(refusal("capture.interface=\"eth0") == begin + "the quote before eth0 is not closed; write eth0");
+  CHECK(refusal("capture.interface=eth0'") == begin + "the quote behind eth0 was not opened; write eth0");
+  CHECK(refusal("capture.interface=\"eth0\"") ==
+        begin + "\"eth0\" stands in quotes, which are taken for part of it here; write eth0");
+  CHECK(refusal("capture.interface=\"") == begin + "there is nothing but quotes");
+  CHECK(load("capture:\n  interface: eth0, \"eth1\n") ==
+        "c.yaml:2:14: capture.interface: the quote before eth1 is not closed; write eth1");
+  CHECK(load("capture:\n  interface: [\"eth0\", 'eth1']\n") == "taken");
+}
+
+TEST_CASE("the mistakes of file and command line are told together") {
+  const Room room;
+  room.write("near.yaml", "log:\n  level: loud\n");
+  try {
+    static_cast<void>(room.parse({"--set", "flow.max_flows=1", "-collector", "a b", "--read", "x"}));
+    FAIL("taken");
+  } catch (const SettingsError& error) {
+    REQUIRE(error.lines().size() == 3);
+    CHECK(error.lines()[0].rfind(room.file("near.yaml") + ":2:10: log.level: ", 0) == 0);
+    CHECK(error.lines()[1].rfind("--set flow.max_flows: ", 0) == 0);
+    CHECK(error.lines()[2].rfind("-collector: ", 0) == 0);
+  }
+}
+
+TEST_CASE("a file that was found is named, and not read where anybody could have put it; one that was named is") {
+  const Room room;
+  room.write("near.yaml", "capture:\n  snap_len: 100\n");
+  CHECK(room.parse({"--read", "x"}).file_was_found);
+  CHECK_FALSE(room.parse({"--read", "x", "-config", room.file("near.yaml").c_str()}).file_was_found);
+  const std::string text = room.parse({"--print-config"}).text;
+  CHECK(text.ends_with("\n# Configuration file: " + room.file("near.yaml") + "\n"));
+  std::filesystem::permissions(room.path, std::filesystem::perms::all);
+  CHECK(room.refusal({"--read", "x"})
+            .rfind("78: cannot read the configuration file " + room.file("near.yaml") + ": it was found there", 0) ==
+        0);
+  CHECK(room.refusal({"--check-config"}).rfind("78: ", 0) == 0);
+  CHECK(room.parse({"--read", "x", "-config", room.file("near.yaml").c_str()}).config.capture.snap_len == 100);
 }
 
 TEST_CASE("a filter that does not compile is refused at its place") {

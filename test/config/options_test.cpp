@@ -95,7 +95,7 @@ TEST_CASE("every option has a destination of its own") {
         break;
       case OptionKind::text:
       case OptionKind::texts:
-        other = option.key == "metrics.listen" ? "192.0.2.1:80" : "x1";
+        other = option.key == "metrics.listen" ? "192.0.2.1:80" : option.key == "export.fields" ? "extended" : "x1";
         break;
     }
     Config config = default_config();

@@ -2,12 +2,17 @@
 #include "whiteowl/daemon/reload.hpp"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "fake_source.hpp"
 
@@ -72,4 +77,46 @@ TEST_CASE("a reload takes over what it can, names what waits for a restart, and 
   room.write("log:\n  statistics_interval: 5s\n  level: error\n");
   CHECK(reloader.reload().level == LogLevel::error);
   CHECK(spdlog::get_level() == spdlog::level::err);
+}
+
+TEST_CASE("a reload that is cancelled before it reads anything changes nothing and says so") {
+  Room room;
+  room.write("log:\n  statistics_interval: 60s\n");
+  std::vector<Input> inputs;
+  inputs.push_back(live_input(10));
+  const Config config = room.read();
+  Probe probe{config, std::move(inputs), InputKind::live};
+  Reloader reloader{room.arguments, config, probe};
+  std::filesystem::remove(room.file);
+  REQUIRE(::mkfifo(room.file.c_str(), 0600) == 0);
+  const UniqueFd cancelled{::eventfd(1, EFD_CLOEXEC)};
+  CHECK(reloader.reload(cancelled.get()).statistics_interval == 60s);
+  CHECK(room.lines() ==
+        std::vector<std::string>{"info reload: given up, as the probe stops; the settings stay as they were"});
+}
+
+TEST_CASE("the thread of a reload is heard of when it is done, and given up when it does not end") {
+  {
+    ReloadThread thread{[](int) { return LogSettings{.statistics_interval = 7s}; }};
+    CHECK_FALSE(thread.runs());
+    CHECK(thread.gives_up());
+  }
+  for (int round = 0; round < 2; ++round) {
+    ReloadThread thread{[](int) { return LogSettings{.statistics_interval = 7s}; }};
+    REQUIRE(thread.begin());
+    pollfd watched{thread.done_fd(), POLLIN, 0};
+    REQUIRE(::poll(&watched, 1, 20'000) == 1);
+    CHECK(thread.finish().statistics_interval == 7s);
+    CHECK_FALSE(thread.runs());
+    CHECK_FALSE(is_readable(thread.done_fd()));
+  }
+  std::atomic<bool> may_end{false};
+  ReloadThread deaf{[&](int) {
+    while (!may_end) std::this_thread::sleep_for(1ms);
+    return LogSettings{};
+  }};
+  REQUIRE(deaf.begin());
+  CHECK_FALSE(deaf.gives_up());
+  may_end = true;
+  CHECK(deaf.gives_up());
 }

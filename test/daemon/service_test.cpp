@@ -5,10 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <thread>
+#include <vector>
 
 #include "fake_manager.hpp"
 #include "fake_source.hpp"
@@ -101,19 +106,103 @@ TEST_CASE("the watchdog is fed while all threads go round, and not while one cap
   }
 }
 
+namespace {
+
+// A reload that lasts until it is told to end, or is cancelled.
+struct SlowReload {
+  std::atomic<unsigned> begun{0}, cancelled{0};
+  std::atomic<unsigned> may_end{0};
+  LogSettings operator()(int cancel_fd) {
+    const unsigned number = ++begun;
+    while (may_end < number && !is_readable(cancel_fd)) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    if (is_readable(cancel_fd)) ++cancelled;
+    return {};
+  }
+};
+
+template <typename Condition>
+void wait_until(const Condition& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (!condition() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  CHECK(condition());
+}
+
+// All messages so far, since told() gives each once.
+struct Told {
+  const FakeManager& manager;
+  std::vector<std::string> all{};
+  std::ptrdiff_t count(std::string_view beginning) {
+    for (auto& message : manager.told()) all.push_back(std::move(message));
+    return std::count_if(all.begin(), all.end(), [&](const auto& m) { return m.starts_with(beginning); });
+  }
+};
+
+}  // namespace
+
 TEST_CASE("SIGHUP has the settings read again between RELOADING and READY") {
   Run run;
   const FakeManager manager;
-  unsigned reloads = 0;
-  run.settings.reload = [&] {
-    ++reloads;
-    CHECK(manager.told().back().starts_with("RELOADING=1\nMONOTONIC_USEC="));
-    return LogSettings{};
-  };
-  for (const int number : {SIGHUP, SIGTERM}) ::kill(::getpid(), number);
+  SlowReload slow;
+  run.settings.reload = [&](int cancel_fd) { return slow(cancel_fd); };
+  ::kill(::getpid(), SIGHUP);
+  std::thread others{[&] {
+    Told told{manager};
+    wait_until([&] { return slow.begun == 1; });
+    CHECK(told.count("READY=1\n") == 1);
+    wait_until([&] { return told.count("RELOADING=1\nMONOTONIC_USEC=") == 1; });
+    slow.may_end = 1;
+    wait_until([&] { return told.count("READY=1\n") == 2; });
+    ::kill(::getpid(), SIGTERM);
+  }};
   CHECK(run.serve_input(live_input(1), InputKind::live) == ExitStatus::ok);
-  CHECK(reloads == 1);
-  CHECK(manager.told().front().starts_with("READY=1\n"));
+  others.join();
+  CHECK(slow.begun == 1);
+}
+
+TEST_CASE(
+    "while a reload takes its time the watchdog is fed, and what SIGHUP asks for meanwhile comes behind it, once") {
+  Run run;
+  const FakeManager manager;
+  manager.want_watchdog(1'000'000);
+  SlowReload slow;
+  run.settings.reload = [&](int cancel_fd) { return slow(cancel_fd); };
+  ::kill(::getpid(), SIGHUP);
+  std::thread others{[&] {
+    Told told{manager};
+    wait_until([&] { return slow.begun == 1; });
+    const auto fed = told.count("WATCHDOG=1");
+    wait_until([&] { return told.count("WATCHDOG=1") >= fed + 3; });
+    // Each is taken before the next comes, or they would be one signal.
+    for (int i = 0; i < 3; ++i) {
+      const auto before = told.count("WATCHDOG=1");
+      ::kill(::getpid(), SIGHUP);
+      wait_until([&] { return told.count("WATCHDOG=1") >= before + 2; });
+    }
+    CHECK(slow.begun == 1);
+    slow.may_end = 2;
+    wait_until([&] { return told.count("READY=1\n") == 3; });
+    ::kill(::getpid(), SIGTERM);
+  }};
+  CHECK(run.serve_input(live_input(1), InputKind::live) == ExitStatus::ok);
+  others.join();
+  CHECK(slow.begun == 2);
+  CHECK(slow.cancelled == 0);
+}
+
+TEST_CASE("SIGTERM cancels a reload and does not wait for it") {
+  Run run;
+  SlowReload slow;
+  run.settings.reload = [&](int cancel_fd) { return slow(cancel_fd); };
+  ::kill(::getpid(), SIGHUP);
+  std::thread others{[&] {
+    wait_until([&] { return slow.begun == 1; });
+    ::kill(::getpid(), SIGTERM);
+  }};
+  CHECK(run.serve_input(live_input(100), InputKind::live) == ExitStatus::ok);
+  others.join();
+  CHECK(slow.cancelled == 1);
+  CHECK(run.written()["packets_in_table"] == 0);
 }
 
 TEST_CASE("a damaged file is exported up to the damage and then is the line for the user") {
@@ -138,5 +227,7 @@ TEST_CASE("the start line says what, where from, how much memory and where to") 
   CHECK(line.find("capturing on eth0, eth1, 1 worker, fanout group 4711 (hash)") != std::string::npos);
   CHECK(start_line(invocation, probe, 4711, "").find("fanout") == std::string::npos);
   CHECK(line.find("memory fixed from here on: rings 0.0 MiB, flow tables ") != std::string::npos);
-  CHECK(line.ends_with("; records to udp://192.0.2.7:4739"));
+  CHECK(line.ends_with("; settings from no file; records to udp://192.0.2.7:4739"));
+  invocation.config_file = "/etc/x.yaml";
+  CHECK(start_line(invocation, probe, 1, "").find("; settings from /etc/x.yaml;") != std::string::npos);
 }

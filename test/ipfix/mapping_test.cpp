@@ -77,6 +77,14 @@ TEST_CASE("every element of ours is in every file, under the number asked for") 
     CHECK(collector_mapping(kind, 32473).find("99999") == std::string::npos);
 }
 
+TEST_CASE("libfds is told the bit of reverse elements as it counts: bit 1 is the lowest") {
+  // libfds 0.6: the reverse id is id | 1 << (number - 1), and without a number its file is not valid.
+  const auto bits = found(collector_mapping("libfds", 99999), R"re(<biflow mode="split">(\d+)</biflow>)re");
+  REQUIRE(bits.size() == 1);
+  constexpr unsigned kReverseOfOne = 0x4001;  // as the manual says: bit 14 from 0, value 16384
+  CHECK((1U | 1U << (std::stoul(bits.front()) - 1)) == kReverseOfOne);
+}
+
 TEST_CASE("what goflow2 writes, the protobuf schema and the ClickHouse tables know, under one name and number") {
   const std::string mapping = collector_mapping("goflow2", 99999);
   const std::string schema = collector_mapping("clickhouse-proto", 99999);

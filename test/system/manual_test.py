@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 
+import ipfix
 import probe
 import traffic
 
@@ -68,6 +69,20 @@ class Manual(probe.Case):
                     result = self.run_probe("-config", file, "--check-config")
                     self.assertEqual(result.status, 0, result.err)
         self.assertGreaterEqual(seen, 2)
+
+    def test_one_record_for_each_direction_means_it_whatever_the_pauses(self):
+        command = next(text for text in examples("chompy-probe.8") if "export.inactive_timeout=" in text)
+        c = traffic.Capture()
+        lines = ["0 > 100 0 0 S 1000", "1 < 500 101 0 SA 1000", "2 > 101 501 0 A 1000"]
+        for i in range(20):  # a request and its answer every ten minutes: for hours, with pauses
+            at, seq, ack = 600_000 * (i + 1), 101 + 10 * i, 501 + 10 * i
+            lines += [f"{at} > {seq} {ack} 10 PA 1000", f"{at + 5} < {ack} {seq + 10} 10 PA 1000"]
+        c.tcp(traffic.START, traffic.Host(1), traffic.Host(2), 4, 1000, 443, "\n".join(lines))
+        self.path("capture.pcap", traffic.pcap(c.sorted().frames))
+        done = self.shell(command)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        records = ipfix.read_file(self.path("flows.ipfix")).records
+        self.assertEqual(sorted(r["packetDeltaCount"] for r in records), [21, 22])
 
     def test_the_mistakes_shown_are_answered_as_shown(self):
         shown = next(text for text in examples("chompy-probe.8") if "no unit" in text).splitlines()

@@ -70,6 +70,29 @@ class Refusals(probe.Case):
     def test_a_folder_is_no_configuration(self):
         self.refused(CONFIGURATION, [self.folder], "--config", self.folder, "--read", self.capture())
 
+    def test_a_text_on_which_the_yaml_library_loops_is_refused_at_once(self):
+        for text in (",", "# a comment\n,", "---\n,"):
+            self.config(text, ["cannot stand here"])
+
+    def test_all_mistakes_of_a_file_are_told_each_in_a_line(self):
+        path = self.path("bad.yaml", "capture:\n  snap_len: 1\nexport:\n  fields: [octetDeltaCont, packetDeltaCont]\n")
+        result = self.run_probe("-config", path, "--check-config")
+        self.assertEqual(result.status, CONFIGURATION)
+        for line, words in zip(result.errors(), (":2:13: capture.snap_len", "octetDeltaCount", "packetDeltaCount")):
+            self.assertIn(words, line)
+        self.assertEqual(len(result.errors()), 3, result.err)
+
+    def test_a_file_that_was_merely_found_is_refused_where_others_could_have_put_it(self):
+        self.path("config.yaml", "log: {level: info}\n")
+        for how in (("--check-config",), ("--print-config",), ("--read", self.capture(), "--output", "none")):
+            os.chmod(self.folder, 0o700)
+            found = self.run_probe(*how, cwd=self.folder)
+            self.assertEqual(found.status, 0, found.err)
+            self.assertIn(self.folder + "/config.yaml", found.out + found.err)
+            os.chmod(self.folder, 0o777)
+            self.refused(CONFIGURATION, ["config.yaml", "name it with -config"], *how, cwd=self.folder)
+            self.assertEqual(self.run_probe("-config", "config.yaml", *how, cwd=self.folder).status, 0)
+
     # Command line
 
     def test_a_bad_setting_on_the_command_line_is_a_fault_of_the_configuration(self):

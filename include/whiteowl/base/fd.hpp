@@ -26,6 +26,9 @@ class UniqueFd {
   int fd_ = -1;
 };
 
+// Whether there is something to read now; false for -1.  Never waits.
+[[nodiscard]] bool is_readable(int fd) noexcept;
+
 class Mapping {
  public:
   Mapping() = default;

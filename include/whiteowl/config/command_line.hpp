@@ -40,9 +40,12 @@ inline constexpr std::array kCommandOptions = {
         "The default is table if the flows go neither to a collector nor to an IPFIX file, else none. In json "
         "each record is an object on a line, with the names of the Information Elements as keys."},
     CommandOption{"counters", "FILE", "--", "Flows", "Write the counters to this file as JSON at the end", ""},
-    CommandOption{"config", "FILE", "-", "Settings", "Read the settings from this file",
-                  "The default is config.yaml in the current directory and, if there is none, "
-                  "/etc/chompy-probe/config.yaml. If that does not exist either, all settings have their defaults."},
+    CommandOption{
+        "config", "FILE", "-", "Settings", "Read the settings from this file",
+        "The default is config.yaml in the current directory and, if there is none, "
+        "/etc/chompy-probe/config.yaml. If that does not exist either, all settings have their defaults. "
+        "A file that was found so is refused if it belongs to neither root nor the user, or others may write to it or "
+        "its folder."},
     CommandOption{"set", "KEY=VALUE", "--", "Settings", "Change one setting: flow.max_flows=1000000",
                   "May be given any number of times, for every key of chompy-probe.yaml(5); of two that "
                   "say the same, the later one counts. The elements of a list are separated by commas."},

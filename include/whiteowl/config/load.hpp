@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML file and command line into a Config.  Bad input: one line that names file, line, column, the key and the nearest
-// right one, thrown as StartError with its exit status; nothing has been started then.
+// YAML file and command line into a Config.  Bad input: for each mistake a line that names file, line, column, the key
+// and the nearest right one, thrown as StartError with its exit status, as SettingsError when there may be several;
+// nothing has been started then.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct Invocation {
   Config config;     // defaults, then file, then command line
   std::shared_ptr<FilterPrograms> filter;  // its capture.bpf_filter, compiled for where the packets come from
   std::string config_file;                 // the file read; empty = none was there
+  bool file_was_found = false;             // nobody named it: its whole path stands in config_file
   std::string read_file;                   // --read: a capture file, "-" = standard input; empty = live
   std::string write_ipfix;                 // --write-ipfix: a file (also in config.exporter.collectors as file://)
   std::string counters_file;               // --counters
@@ -41,6 +43,7 @@ struct Surroundings {
   std::string instance_folder{"/etc/chompy-probe"};
   FilterPatience filter_patience{};
   bool output_is_journal = false;  // standard output goes to the journal: flows must not be printed there unasked
+  int cancel_fd = -1;              // reading is given up when this is readable
 };
 [[nodiscard]] Surroundings current_surroundings();
 
@@ -54,7 +57,7 @@ struct Surroundings {
 // StartError; with exit status 2, usage_text() belongs below its line.
 [[nodiscard]] Invocation parse_invocation(std::span<const char* const> arguments,
                                           const Surroundings& surroundings = current_surroundings());
-// Reads `path` over the defaults, as a reload does.  Throws StartError.
+// Reads `path` over the defaults.  Throws StartError.
 [[nodiscard]] Config load_config_file(const std::string& path);
 // The same from memory; `name` stands for the file in messages.
 [[nodiscard]] Config load_config_text(const std::string& yaml, const std::string& name);

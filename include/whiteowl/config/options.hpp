@@ -12,6 +12,7 @@
 #include "whiteowl/config/config.hpp"
 #include "whiteowl/config/value.hpp"
 #include "whiteowl/exporter/collector.hpp"
+#include "whiteowl/ipfix/elements.hpp"
 
 namespace whiteowl {
 
@@ -257,7 +258,7 @@ inline constexpr std::array kOptions = {
         "Measure TCP round-trip times, retransmissions and windows, and export them.",
         [](auto& c) -> auto& { return c.tcp.track; }),
     option(
-        "export.fields", "standard", any(), Reload::yes,
+        "export.fields", "standard", checked_by(check_field), Reload::yes,
         "Fields of a record: standard, extended, or a list of names, one of which may be standard or extended.",
         [](auto& c) -> auto& { return c.ipfix.fields; }),
     option(

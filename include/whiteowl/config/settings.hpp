@@ -8,7 +8,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "whiteowl/base/error.hpp"
 #include "whiteowl/capture/filter.hpp"
 #include "whiteowl/config/config.hpp"
 #include "whiteowl/config/options.hpp"
@@ -24,6 +26,40 @@ struct Origin {
   [[nodiscard]] std::string text() const;
 };
 
+// All that is wrong with the settings, so that it can be mended at once.  what() is the first line.
+class SettingsError : public StartError {
+ public:
+  explicit SettingsError(std::vector<std::string> lines);  // at least one
+  // For the user, each one line: kMostLines at most, and behind them how many there are still.
+  [[nodiscard]] const std::vector<std::string>& lines() const noexcept { return lines_; }
+  static constexpr std::size_t kMostLines = 20;
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+// Goes on behind a mistake, to find the others.
+class Mistakes {
+ public:
+  // Keeps the lines of a bad configuration that `step` throws; any other failure passes through.
+  template <typename Step>
+  void collect(const Step& step) {
+    try {
+      step();
+    } catch (const SettingsError& error) {
+      lines_.insert(lines_.end(), error.lines().begin(), error.lines().end());
+    } catch (const StartError& error) {
+      if (error.status() != ExitStatus::configuration) throw;
+      lines_.emplace_back(error.what());
+    }
+  }
+  [[nodiscard]] bool empty() const noexcept { return lines_.empty(); }
+  void throw_if_any() const;  // SettingsError
+
+ private:
+  std::vector<std::string> lines_;
+};
+
 class Settings {
  public:
   Settings();  // the defaults
@@ -35,10 +71,10 @@ class Settings {
   [[noreturn]] static void refuse_block(std::string_view block, const Origin& origin);
   // Takes over a value; throws BadValue.
   void set(const Option& option, const SettingValue& value, const Origin& origin);
-  // Takes over a value of the command line; throws StartError (78).
+  // Takes over a value of the command line; throws SettingsError.
   void set_from_command_line(std::string_view key, const std::string& text, std::string_view flag);
 
-  // What no single value can show: throws StartError (78) at the setting that was named last.
+  // What no single value can show: throws SettingsError, each mistake at the setting that was named last.
   void check_relations() const;
   // The filter for live packets, prepared, and for a capture file of Ethernet, as nearly all are.  Throws StartError
   // (78) at the setting if it does not compile or the kernel refuses it, (1) if that was cancelled.

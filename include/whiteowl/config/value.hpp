@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "whiteowl/base/time.hpp"
@@ -24,15 +25,21 @@ struct SettingValue {
 };
 [[nodiscard]] SettingValue scalar(std::string text);
 
-// Why a value was refused, without where it stood.  `item` is the position in SettingValue::items.
+// Why a value was refused, without where it stood.  Of a list, why each element was that is wrong.
 class BadValue : public std::runtime_error {
  public:
   static constexpr std::size_t kWhole = SIZE_MAX;  // no item of the list, but that it is one
-  explicit BadValue(const std::string& why, std::size_t item = 0) : std::runtime_error{why}, item_{item} {}
-  [[nodiscard]] std::size_t item() const noexcept { return item_; }
+  struct Item {
+    std::size_t position;  // in SettingValue::items
+    std::string why;
+  };
+  explicit BadValue(const std::string& why, std::size_t item = 0) : BadValue{std::vector<Item>{{item, why}}} {}
+  explicit BadValue(std::vector<Item> items)  // at least one; what() is the first
+      : std::runtime_error{items.front().why}, items_{std::move(items)} {}
+  [[nodiscard]] const std::vector<Item>& items() const noexcept { return items_; }
 
  private:
-  std::size_t item_;
+  std::vector<Item> items_;
 };
 
 // What a setting may be.  Which members count depends on the type of its destination.

@@ -29,7 +29,7 @@ enum class LogStyle : std::uint8_t {
 
 // Makes spdlog's default logger.  Call once, before other threads run.
 void set_up_logging(LogLevel level, LogStyle style);
-// Main thread, at any time.
+// Any thread, at any time.
 void set_log_level(LogLevel level);
 
 }  // namespace whiteowl

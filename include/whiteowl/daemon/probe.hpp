@@ -48,7 +48,7 @@ struct RingHeritage {
 [[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
                                              RingHeritage heritage = {}, int cancel_fd = -1);
 
-// Construction, stop() and the reports: main thread.
+// Construction, stop() and the reports: main thread.  change(): one other thread at a time.
 class Probe {
  public:
   // Throws StartError, std::bad_alloc, std::system_error; nothing runs then.  At least one input.
@@ -89,12 +89,12 @@ class Probe {
  private:
   struct World;
   void run_exporter() noexcept;
-  [[nodiscard]] std::vector<std::string> wait_for_change(std::uint64_t number) const;
+  [[nodiscard]] std::vector<std::string> wait_for_change(std::uint64_t number, int cancel_fd) const;
   [[nodiscard]] std::vector<RecordQueue*> queues() const;
   [[nodiscard]] ProcessStatistics statistics() const;
   void join() noexcept;
 
-  Config config_;  // in force; main thread
+  Config config_;  // in force; of change()
   InputKind kind_;
   std::shared_ptr<FilterPrograms> filter_;  // of the last reload that brought one
   // By number and name, as they are exported; the exporter's thread reads them.
@@ -107,7 +107,7 @@ class Probe {
   CounterSources counters_;
   ExportDeadline deadline_;
   Timestamp begun_{};          // exporter's thread
-  std::uint64_t changes_ = 0;  // asked for
+  std::uint64_t changes_ = 0;  // asked for; of change()
   bool complete_ = false;
   Counter export_rounds_;
   std::atomic<bool> export_ended_{false};

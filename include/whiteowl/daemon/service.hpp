@@ -3,17 +3,17 @@
 // The watchdog is fed only while every capture thread and the exporter go round.
 //   SIGTERM, SIGINT  export everything and end, exit status 0; a second one ends without waiting for the collectors
 //   SIGUSR1          the counters into the log
-//   SIGHUP           the settings are read again
+//   SIGHUP           the settings are read again, beside all this; once more if it comes meanwhile
 //   SIGPIPE          ignored: a reader of our output that goes away is an end like ^C, without a word
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "whiteowl/base/error.hpp"
 #include "whiteowl/base/fd.hpp"
 #include "whiteowl/base/time.hpp"
 #include "whiteowl/daemon/probe.hpp"
+#include "whiteowl/daemon/reload.hpp"
 
 namespace whiteowl {
 
@@ -37,12 +37,16 @@ struct ServiceSettings {
   bool hardware_stamps = false;    // the network cards are asked to stamp the packets
   std::string subject;             // "eth0, eth1" or the file, for the status line of the service manager
   std::string counters_file;       // written at the end; empty = none
-  // Puts new settings in force and returns what to log from now on; empty: there are none to read.  Never throws.
-  std::function<LogSettings()> reload{};
+  // Puts new settings in force and returns what to log from now on; empty: there are none to read.  Called on a thread
+  // of its own.
+  ReloadThread::Work reload{};
 };
 
 // Returns when everything is exported and the counters are written.
 [[nodiscard]] ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& settings);
+
+// The whole path of the file in force, for people.
+[[nodiscard]] std::string source_of_settings(const Invocation& invocation);
 
 // What the probe is and does and how much memory it has taken, one line.
 [[nodiscard]] std::string start_line(const Invocation& invocation, const Probe& probe, std::uint16_t fanout_id,

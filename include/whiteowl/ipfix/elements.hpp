@@ -274,6 +274,8 @@ inline constexpr std::array<std::string_view, 16> kOnceInBiflow = {"sourceMacAdd
 
 // Null when there is none of that name.
 [[nodiscard]] const Element* find_element(std::string_view name) noexcept;
+// Whether export.fields can name this: empty, or one line that names the nearest right name.
+[[nodiscard]] std::string check_field(const std::string& name);
 // Whether export.fields can be this list: empty, or one line that says what is wrong and names the nearest right name.
 [[nodiscard]] std::string check_fields(const std::vector<std::string>& fields);
 // IANA's name of the data type: unsigned32 and so on.
