@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/base/standard_streams.hpp"
 #include "whiteowl/base/text.hpp"
 #include "whiteowl/capture/fanout.hpp"
 #include "whiteowl/capture/interfaces.hpp"
@@ -44,7 +46,8 @@ int refuse(ExitStatus status, const std::string& line) {
 }
 
 // Printed text that nobody could read is a failure of what was asked for; a reader who has seen enough is not.
-ExitStatus print(const std::string& text) {
+ExitStatus print(const std::string& text, const ClosedStreams& closed) {
+  if (closed.output) throw StartError{ExitStatus::failure, "standard output is closed: there is nowhere to print to"};
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return ExitStatus::ok;
   if (errno == EPIPE) return ExitStatus::ok;
@@ -111,6 +114,18 @@ std::uint16_t fanout_id_for(const CaptureSettings& settings, const Inheritance& 
   return settings.fanout_group != 0 ? static_cast<std::uint16_t>(settings.fanout_group) : own_fanout_id();
 }
 
+// What nobody can read or write is not asked for in vain.
+void require_streams(const Invocation& invocation, const ClosedStreams& closed) {
+  const auto refuse_closed = [](const char* why) { throw StartError{ExitStatus::failure, why}; };
+  if (closed.input && invocation.read_file == "-") refuse_closed("standard input is closed: there is nothing to read");
+  const auto& exporter = invocation.config.exporter;
+  const bool flows_to_output =
+      exporter.output != StandardOutput::none || std::find(exporter.collectors.begin(), exporter.collectors.end(),
+                                                           "file:///dev/stdout") != exporter.collectors.end();
+  if (closed.output && flows_to_output)
+    refuse_closed("standard output is closed: name a collector or a file for the flows, or use --output none");
+}
+
 ExitStatus capture(Invocation invocation, std::span<const char* const> arguments) {
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
@@ -144,18 +159,19 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
                 .reload = live ? [&reloader] { return reloader.reload(); } : std::function<LogSettings()>{}});
 }
 
-ExitStatus run(std::span<const char* const> arguments) {
+ExitStatus run(std::span<const char* const> arguments, const ClosedStreams& closed) {
   Invocation invocation = parse_invocation(arguments);
   switch (invocation.action) {
     case Action::print_and_exit:
     case Action::check_config:
-      return print(invocation.text);
+      return print(invocation.text, closed);
     case Action::list_interfaces:
-      return print(interface_table(list_interfaces()));
+      return print(interface_table(list_interfaces()), closed);
     case Action::run:
       break;
   }
   set_up_logging(invocation.config.log.level, to_journal(STDERR_FILENO) ? LogStyle::journal : LogStyle::dated);
+  require_streams(invocation, closed);
   return capture(std::move(invocation), arguments);
 }
 
@@ -167,7 +183,8 @@ int main(int count, char** words) {
   const auto arguments =
       std::span<const char* const>{words, static_cast<std::size_t>(count)}.subspan(count > 0 ? 1 : 0);
   try {
-    return static_cast<int>(run(arguments));
+    const ClosedStreams closed = open_closed_streams();
+    return static_cast<int>(run(arguments, closed));
   } catch (const StartError& error) {
     return refuse(error.status(), error.what());
   } catch (const std::system_error& error) {
