@@ -146,7 +146,7 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   if (!sharing.empty()) warn_of_parted_directions(config);
   const std::string subject = live ? joined(config.capture.interfaces) : invocation.read_file;
   std::optional<MetricsPage> page;
-  if (!config.metrics.listen.empty()) page.emplace(config.metrics.listen, probe.counters());
+  if (!config.metrics.listen.empty()) page.emplace(listen_for_metrics(config.metrics.listen), probe.counters());
   Reloader reloader{{arguments.begin(), arguments.end()}, config, probe};
   return serve(probe, signals,
                {.statistics_interval = config.log.statistics_interval,
