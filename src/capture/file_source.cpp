@@ -54,6 +54,12 @@ UniqueFd open_input(const std::string& path) {
   return fd;
 }
 
+UniqueFd open_input(const FileSettings& settings) {
+  UniqueFd fd = open_input(settings.path);
+  if (settings.when_open) settings.when_open();
+  return fd;
+}
+
 // Waits until `octets` are there or the input ends.
 void await(OctetInput& input, std::size_t octets, const std::string& name) {
   while (input.unread().size() < octets) {
@@ -113,7 +119,7 @@ Format open_format(OctetInput& input, const FileSettings& settings) {
 struct FileSource::Impl {
   explicit Impl(const FileSettings& settings)
       : name{name_of(settings.path)},
-        input{open_input(settings.path), settings.buffers},
+        input{open_input(settings), settings.buffers},
         format{open_format(input, settings)} {}
 
   // What ended the stream before its time; texts are built when asked for.

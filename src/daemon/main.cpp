@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wiring diagram: options -> settings -> probe -> wait.  The one place where a failure becomes an exit status.
+#include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <new>
@@ -26,12 +29,17 @@
 #include "whiteowl/capture/ring_source.hpp"
 #include "whiteowl/config/load.hpp"
 #include "whiteowl/config/reference.hpp"
+#include "whiteowl/daemon/counters_file.hpp"
 #include "whiteowl/daemon/logging.hpp"
 #include "whiteowl/daemon/manager.hpp"
 #include "whiteowl/daemon/metrics.hpp"
+#include "whiteowl/daemon/privileges.hpp"
 #include "whiteowl/daemon/probe.hpp"
 #include "whiteowl/daemon/reload.hpp"
 #include "whiteowl/daemon/service.hpp"
+#include "whiteowl/daemon/system_call_filter.hpp"
+#include "whiteowl/exporter/collector.hpp"
+#include "whiteowl/exporter/opened_files.hpp"
 
 namespace whiteowl {
 namespace {
@@ -126,6 +134,54 @@ void require_streams(const Invocation& invocation, const ClosedStreams& closed) 
     refuse_closed("standard output is closed: name a collector or a file for the flows, or use --output none");
 }
 
+// What has to be opened by whoever started us.
+struct Opened {
+  std::optional<CountersFile> counters;
+  UniqueFd metrics;
+};
+
+void open_outputs(Invocation& invocation, Opened& opened) {
+  auto& exporter = invocation.config.exporter;
+  exporter.opened = std::make_shared<OpenedFiles>();
+  for (const auto& text : exporter.collectors) {
+    const Collector collector = parse_collector(text, exporter.default_port);
+    if (collector.kind == CollectorKind::file) exporter.opened->open(collector.path);
+  }
+  if (!invocation.counters_file.empty()) opened.counters.emplace(invocation.counters_file);
+  const std::string& listen = invocation.config.metrics.listen;
+  if (!listen.empty()) opened.metrics = listen_for_metrics(listen);
+}
+
+bool is_regular_file(const std::string& path) {
+  struct stat status {};
+  return !path.empty() && ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// Said now, as nobody may be there when the reload comes.
+void require_readable(const std::string& settings_file) {
+  const UniqueFd file{::open(settings_file.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file) return;
+  throw StartError{ExitStatus::configuration,
+                   settings_file + ": a reload could not read it any more once privileges are dropped (" +
+                       std::strerror(errno) + "); chown or chmod it for " + name_of_own_user() +
+                       ", or name another user in process.user"};
+}
+
+void give_up_privileges(const Invocation& invocation, bool live, bool quiet) {
+  const Config& config = invocation.config;
+  if (!config.process.sandbox) return;
+  const bool read_again = live && is_regular_file(invocation.config_file);
+  const CaptureSettings capture = ring_settings(config);
+  // Also later: an interface that comes back joins a new group, which is given the program again.
+  const bool steers = live && needs_group(capture, worker_count(capture)) &&
+                      chosen_mode(capture.fanout_mode, capture.tunnel_depth > 0) == FanoutMode::steer;
+  const std::string now = drop_privileges({.user = config.process.user, .capture = live, .load_programs = steers});
+  const std::string problem = install_system_call_filter({.packet_sockets = live, .load_programs = steers});
+  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}", now);
+  if (!problem.empty()) spdlog::warn("no filter of system calls here: {}; going on without", problem);
+  if (read_again) require_readable(invocation.config_file);
+}
+
 ExitStatus capture(Invocation invocation, std::span<const char* const> arguments) {
   const bool live = invocation.read_file.empty();
   auto& config = invocation.config;
@@ -133,30 +189,36 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   RingHeritage heritage = take_heritage(ring_settings(config), live);
   const auto fanout_id = fanout_id_for(config.capture, heritage.inherited);
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
-  auto inputs = open_inputs(invocation, fanout_id, std::move(heritage));
+  const bool quiet = !live && config.exporter.output == StandardOutput::table;
+  Opened opened;
+  auto inputs = open_inputs(invocation, fanout_id, std::move(heritage), [&] {
+    open_outputs(invocation, opened);
+    give_up_privileges(invocation, live, quiet);
+  });
   const std::string sharing = inputs.front().sharing;
   SignalInbox signals;
   Probe probe{config, std::move(inputs), live ? InputKind::live : InputKind::file};
 
   const bool only_to_stdout = config.exporter.output != StandardOutput::none && config.exporter.collectors.empty();
-  const bool quiet = !live && config.exporter.output == StandardOutput::table;
   spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}",
               start_line(invocation, probe, fanout_id, sharing));
   if (live) warn_of_merged_packets(config.capture);
   if (!sharing.empty()) warn_of_parted_directions(config);
   const std::string subject = live ? joined(config.capture.interfaces) : invocation.read_file;
   std::optional<MetricsPage> page;
-  if (!config.metrics.listen.empty()) page.emplace(listen_for_metrics(config.metrics.listen), probe.counters());
+  if (opened.metrics) page.emplace(std::move(opened.metrics), probe.counters());
   Reloader reloader{{arguments.begin(), arguments.end()}, config, probe};
-  return serve(probe, signals,
-               {.statistics_interval = config.log.statistics_interval,
-                .run_for = invocation.duration,
-                .watch_output = only_to_stdout && is_pipe_or_terminal(STDOUT_FILENO),
-                .quiet = quiet,
-                .hardware_stamps = live && config.capture.timestamps == TimeStamps::hardware,
-                .subject = subject,
-                .counters_file = invocation.counters_file,
-                .reload = live ? [&reloader] { return reloader.reload(); } : std::function<LogSettings()>{}});
+  return serve(
+      probe, signals,
+      {.statistics_interval = config.log.statistics_interval,
+       .run_for = invocation.duration,
+       .watch_output = only_to_stdout && is_pipe_or_terminal(STDOUT_FILENO),
+       .quiet = quiet,
+       .hardware_stamps = live && config.capture.timestamps == TimeStamps::hardware,
+       .subject = subject,
+       .write_counters = opened.counters ? [&opened](const CounterSources& sources) { opened.counters->write(sources); }
+                                         : std::function<void(const CounterSources&)>{},
+       .reload = live ? [&reloader] { return reloader.reload(); } : std::function<LogSettings()>{}});
 }
 
 ExitStatus run(std::span<const char* const> arguments, const ClosedStreams& closed) {

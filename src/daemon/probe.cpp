@@ -20,12 +20,12 @@ constexpr std::uint32_t kMostAutomaticWorkers = 4;
 constexpr Duration kChangePatience = std::chrono::seconds{2};
 
 // By one worker that reads itself, which costs least; or as many as were asked for, behind a reader.
-std::vector<Input> open_file(const Invocation& invocation) {
+std::vector<Input> open_file(const Invocation& invocation, const std::function<void()>& when_open) {
   const Config& config = invocation.config;
   const std::uint32_t workers = std::max(config.capture.workers, 1U);
   const bool shared = workers > 1;
   auto source = std::make_unique<FileSource>(
-      FileSettings{invocation.read_file, config.capture.bpf_filter, shared ? Reader::kBuffers : 1U});
+      FileSettings{invocation.read_file, config.capture.bpf_filter, shared ? Reader::kBuffers : 1U, when_open});
   std::vector<Input> inputs(workers);
   if (!shared) {
     inputs.front().source = std::move(source);
@@ -105,12 +105,14 @@ CaptureSettings ring_settings(const Config& config) {
   return settings;
 }
 
-std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage) {
-  if (!invocation.read_file.empty()) return open_file(invocation);
+std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage,
+                               const std::function<void()>& when_open) {
+  if (!invocation.read_file.empty()) return open_file(invocation, when_open);
   std::vector<Input> inputs;
   const CaptureSettings settings = ring_settings(invocation.config);
   const auto workers = worker_count(settings);
   for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id, heritage));
+  when_open();
   return inputs;
 }
 

@@ -189,7 +189,7 @@ ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& sett
   const bool complete = finished && probe.finish();
   manager.stopping("Ended");
   log_the_end(probe, complete, settings.quiet);
-  if (!settings.counters_file.empty()) write_counters(settings.counters_file, probe.counters());
+  if (settings.write_counters) settings.write_counters(probe.counters());
   if (!finished) {
     spdlog::critical("a thread does not end; leaving without it");
     std::_Exit(static_cast<int>(ExitStatus::failure));

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/exporter/opened_files.hpp"
 #include "whiteowl/ipfix/message.hpp"
 
 namespace whiteowl {
@@ -68,7 +69,8 @@ std::unique_ptr<Transport> make_transport(const std::string& collector, const Ex
     case CollectorKind::tcp:
       return std::make_unique<TcpTransport>(parsed);
     case CollectorKind::file:
-      return std::make_unique<FileTransport>(parsed);
+      return std::make_unique<FileTransport>(
+          parsed, settings.opened ? settings.opened->take(parsed.path) : open_output_file(parsed.path));
   }
   return nullptr;
 }
@@ -288,10 +290,16 @@ void TcpTransport::step(Timestamp now) noexcept {
 // --- file
 // --------------------------------------------------------------------------------------------------------------
 
-FileTransport::FileTransport(const Collector& collector)
-    : name_{collector.text}, file_{::open(collector.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)} {
-  if (!file_) throw StartError{ExitStatus::failure, "cannot write " + collector.path + ": " + reason(errno)};
+UniqueFd open_output_file(const std::string& path) {
+  UniqueFd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  if (!file) throw StartError{ExitStatus::failure, "cannot write " + path + ": " + reason(errno)};
+  return file;
 }
+
+FileTransport::FileTransport(const Collector& collector) : FileTransport{collector, open_output_file(collector.path)} {}
+
+FileTransport::FileTransport(const Collector& collector, UniqueFd file)
+    : name_{collector.text}, file_{std::move(file)} {}
 
 SendResult FileTransport::send(std::span<const std::uint8_t> message, Timestamp /*now*/) noexcept {
   std::size_t written = 0;

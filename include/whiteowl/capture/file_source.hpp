@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,9 +14,10 @@
 namespace whiteowl {
 
 struct FileSettings {
-  std::string path;           // "-" = standard input
-  std::string bpf_filter;     // the meaning that libpcap gives it on files: tags are in the bytes
-  std::uint32_t buffers = 1;  // more: frames stay valid behind the next read() while their buffer is held
+  std::string path;                      // "-" = standard input
+  std::string bpf_filter;                // the meaning that libpcap gives it on files: tags are in the bytes
+  std::uint32_t buffers = 1;             // more: frames stay valid behind the next read() while their buffer is held
+  std::function<void()> when_open = {};  // called once, before the first octet is read; may throw
 };
 
 class FileSource final : public PacketSource {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -43,9 +44,10 @@ struct RingHeritage {
   Inheritance inherited{};
 };
 
-// The sources that the invocation names, one for each worker.  Throws StartError.
+// The sources that the invocation names, one for each worker.  Throws StartError, and what `when_open` throws: that is
+// called once they are open, and before the first octet of a file is read.
 [[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
-                                             RingHeritage heritage = {});
+                                             RingHeritage heritage, const std::function<void()>& when_open);
 
 // Construction, stop() and the reports: main thread.
 class Probe {
