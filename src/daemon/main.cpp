@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/base/memory_room.hpp"
 #include "whiteowl/base/standard_streams.hpp"
 #include "whiteowl/base/text.hpp"
 #include "whiteowl/capture/fanout.hpp"
@@ -32,6 +33,7 @@
 #include "whiteowl/daemon/counters_file.hpp"
 #include "whiteowl/daemon/logging.hpp"
 #include "whiteowl/daemon/manager.hpp"
+#include "whiteowl/daemon/memory_need.hpp"
 #include "whiteowl/daemon/metrics.hpp"
 #include "whiteowl/daemon/privileges.hpp"
 #include "whiteowl/daemon/probe.hpp"
@@ -188,6 +190,8 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   config.capture.wait_for_interface = under_systemd();
   RingHeritage heritage = take_heritage(ring_settings(config), live);
   const auto fanout_id = fanout_id_for(config.capture, heritage.inherited);
+  require_memory(config, live ? InputKind::live : InputKind::file, memory_room(),
+                 heritage.inherited.sockets.empty() ? Rings::to_be_made : Rings::there);
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
   const bool quiet = !live && config.exporter.output == StandardOutput::table;
   Opened opened;

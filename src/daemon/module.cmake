@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-whiteowl_module(daemon SOURCES counters.cpp counters_file.cpp http_request.cpp logging.cpp manager.cpp metrics.cpp notices.cpp page_server.cpp
+whiteowl_module(daemon SOURCES counters.cpp counters_file.cpp http_request.cpp logging.cpp manager.cpp memory_need.cpp metrics.cpp notices.cpp page_server.cpp
   privileges.cpp probe.cpp reader.cpp reload.cpp service.cpp system_call_filter.cpp worker.cpp
   LINK base packet capture tcp flow ipfix exporter config PRIVATE_LINK spdlog::spdlog PkgConfig::LIBSYSTEMD PkgConfig::LIBCAPNG
   PkgConfig::LIBSECCOMP prometheus-cpp::core Threads::Threads)

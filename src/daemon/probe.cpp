@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
@@ -53,11 +54,30 @@ Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint
           .set_filter = [ring](const FilterChange& change) { return ring->set_filter(change); }};
 }
 
+// To touch all memory takes its time, and a stop ends the program then at once: nothing has begun that it could end
+// well.
+class StopsAtOnce {
+ public:
+  StopsAtOnce() {
+    sigset_t stops;
+    ::sigemptyset(&stops);
+    for (const int number : {SIGTERM, SIGINT}) ::sigaddset(&stops, number);
+    ::pthread_sigmask(SIG_UNBLOCK, &stops, &before_);
+  }
+  ~StopsAtOnce() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  StopsAtOnce(const StopsAtOnce&) = delete;
+  StopsAtOnce& operator=(const StopsAtOnce&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vector<Input> inputs, InputKind kind,
                                                   Doorbell& exporter) {
   const auto when_full = kind == InputKind::live ? QueueSink::WhenFull::drop : QueueSink::WhenFull::wait;
   const auto count = static_cast<std::uint32_t>(inputs.size());
   std::vector<std::unique_ptr<Worker>> workers;
+  const StopsAtOnce while_memory_is_taken;
   for (auto& input : inputs) {
     const auto number = static_cast<std::uint32_t>(workers.size());
     workers.push_back(std::make_unique<Worker>(std::move(input), config, number, count, when_full, exporter));
