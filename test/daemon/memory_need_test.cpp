@@ -4,8 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fake_source.hpp"
@@ -48,10 +48,9 @@ std::uint32_t advised(const std::string& line) {
 TEST_CASE("what is said before is what the probe takes") {
   Config config = live_config();
   config.flow.max_flows = 10'000;
-  std::vector<Input> inputs(2);
-  for (Input& input : inputs) input.source = std::make_unique<FakeSource>(std::vector<FakeSource::Step>{});
-  config.capture.interfaces = {"eth0"};
-  Probe probe{config, std::move(inputs), InputKind::file};
+  std::vector<Input> inputs;
+  for (int i = 0; i < 2; ++i) inputs.push_back(live_input(1));
+  const Probe probe{config, std::move(inputs), InputKind::live};
   CHECK(memory_need(config, InputKind::live).tables == probe.table_octets());
 }
 
