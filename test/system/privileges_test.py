@@ -205,7 +205,9 @@ class Privileges(probe.Case):
         port, collector = free_port(), socket.create_server(("127.0.0.1", 0))
         self.addCleanup(collector.close)
         settings = self.path("probe.yaml", "capture:\n  bpf_filter: udp dst port 7000\n")
-        running = self.start("-config", settings, "--write-ipfix", "out.ipfix", "--set", f"metrics.listen=127.0.0.1:{port}")
+        running = self.start(
+            "-config", settings, "--write-ipfix", "out.ipfix", "--set", f"metrics.listen=127.0.0.1:{port}"
+        )
         self.send(50)
         tcp = f"tcp://localhost:{collector.getsockname()[1]}"
         self.path(
@@ -277,7 +279,9 @@ class Privileges(probe.Case):
         self.needs_other_users()
         nobody = str(pwd.getpwnam("nobody").pw_uid)
         os.chmod(self.folder, 0o711)  # nobody but root may make a file here
-        running = self.start("--set", "process.user=nobody", "--write-ipfix", "out.ipfix")
+        running = self.start(
+            "--set", "process.user=nobody", "--write-ipfix", "out.ipfix", "--filter", "udp dst port 7000"
+        )
         threads = status_of_threads(running.process.pid)
         self.assert_bounded(threads, NET_RAW)
         for status in threads.values():
