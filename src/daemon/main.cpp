@@ -169,19 +169,30 @@ void require_readable(const std::string& settings_file) {
                        ", or name another user in process.user"};
 }
 
-void give_up_privileges(const Invocation& invocation, bool live, bool quiet) {
+// What is said of it when everything else is in order: a mistake is one line.
+struct Rights {
+  std::string kept;       // empty: nothing was given up
+  std::string no_filter;  // why system calls are not filtered
+};
+
+Rights give_up_privileges(const Invocation& invocation, bool live) {
   const Config& config = invocation.config;
-  if (!config.process.sandbox) return;
+  if (!config.process.sandbox) return {};
   const bool read_again = live && is_regular_file(invocation.config_file);
   const CaptureSettings capture = ring_settings(config);
   // Also later: an interface that comes back joins a new group, which is given the program again.
   const bool steers = live && needs_group(capture, worker_count(capture)) &&
                       chosen_mode(capture.fanout_mode, capture.tunnel_depth > 0) == FanoutMode::steer;
-  const std::string now = drop_privileges({.user = config.process.user, .capture = live, .load_programs = steers});
-  const std::string problem = install_system_call_filter({.packet_sockets = live, .load_programs = steers});
-  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}", now);
-  if (!problem.empty()) spdlog::warn("no filter of system calls here: {}; going on without", problem);
+  Rights rights;
+  rights.kept = drop_privileges({.user = config.process.user, .capture = live, .load_programs = steers});
+  rights.no_filter = install_system_call_filter({.packet_sockets = live, .load_programs = steers});
   if (read_again) require_readable(invocation.config_file);
+  return rights;
+}
+
+void tell(const Rights& rights, spdlog::level::level_enum level) {
+  if (!rights.kept.empty()) spdlog::log(level, "{}", rights.kept);
+  if (!rights.no_filter.empty()) spdlog::warn("no filter of system calls here: {}; going on without", rights.no_filter);
 }
 
 ExitStatus capture(Invocation invocation, std::span<const char* const> arguments) {
@@ -193,19 +204,21 @@ ExitStatus capture(Invocation invocation, std::span<const char* const> arguments
   require_memory(config, live ? InputKind::live : InputKind::file, memory_room(),
                  heritage.inherited.sockets.empty() ? Rings::to_be_made : Rings::there);
   // Opening may wait for the first octets of standard input: until then a signal just ends the program.
-  const bool quiet = !live && config.exporter.output == StandardOutput::table;
   Opened opened;
+  Rights rights;
   auto inputs = open_inputs(invocation, fanout_id, std::move(heritage), [&] {
     open_outputs(invocation, opened);
-    give_up_privileges(invocation, live, quiet);
+    rights = give_up_privileges(invocation, live);
   });
   const std::string sharing = inputs.front().sharing;
   SignalInbox signals;
   Probe probe{config, std::move(inputs), live ? InputKind::live : InputKind::file};
 
   const bool only_to_stdout = config.exporter.output != StandardOutput::none && config.exporter.collectors.empty();
-  spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info, "{}",
-              start_line(invocation, probe, fanout_id, sharing));
+  const bool quiet = !live && config.exporter.output == StandardOutput::table;
+  const auto level = quiet ? spdlog::level::debug : spdlog::level::info;
+  tell(rights, level);
+  spdlog::log(level, "{}", start_line(invocation, probe, fanout_id, sharing));
   if (live) warn_of_merged_packets(config.capture);
   if (!sharing.empty()) warn_of_parted_directions(config);
   const std::string subject = live ? joined(config.capture.interfaces) : invocation.read_file;

@@ -290,12 +290,6 @@ void TcpTransport::step(Timestamp now) noexcept {
 // --- file
 // --------------------------------------------------------------------------------------------------------------
 
-UniqueFd open_output_file(const std::string& path) {
-  UniqueFd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-  if (!file) throw StartError{ExitStatus::failure, "cannot write " + path + ": " + reason(errno)};
-  return file;
-}
-
 FileTransport::FileTransport(const Collector& collector) : FileTransport{collector, open_output_file(collector.path)} {}
 
 FileTransport::FileTransport(const Collector& collector, UniqueFd file)

@@ -314,6 +314,21 @@ class Privileges(probe.Case):
         self.assertEqual(self.run_probe("--read", capture, "-config", settings).status, 0)
 
 
+class Outputs(probe.Case):
+    """Opened before the rights are given up, and so before the first octet of a capture is read."""
+
+    def test_a_file_that_is_no_capture_leaves_the_outputs_as_they_were(self):
+        text = self.path("text.pcap", b"this is no capture at all, but a text of some length\n")
+        self.path("old.ipfix", b"of yesterday")
+        for output in ("old.ipfix", "new.ipfix"):
+            result = self.run_probe("--read", text, "--write-ipfix", output, "--counters", "counters.json")
+            self.assertEqual(result.status, FAILURE)
+            self.assertEqual(len(result.errors()), 1, result.err)
+        with open(self.path("old.ipfix"), "rb") as file:
+            self.assertEqual(file.read(), b"of yesterday")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["old.ipfix", "text.pcap"])
+
+
 class Memory(probe.Case):
     """What the settings ask for against what there is."""
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of outputs that were opened while the process still had the right to.
+// Promise: what was in a file stays there until an output takes it; a file that was made and that none took is not left
+// behind, as far as we may remove it then.
 // Thread: main.
 #pragma once
 
 #include <map>
 #include <string>
-#include <utility>
 
 #include "whiteowl/base/fd.hpp"
 
@@ -16,15 +17,22 @@ namespace whiteowl {
 
 class OpenedFiles {
  public:
-  void open(const std::string& path) { files_.insert_or_assign(path, open_output_file(path)); }
-  // The file that was opened, once; else it is opened now.
-  [[nodiscard]] UniqueFd take(const std::string& path) {
-    auto opened = files_.extract(path);
-    return opened.empty() ? open_output_file(path) : std::move(opened.mapped());
-  }
+  OpenedFiles() = default;
+  ~OpenedFiles();
+  OpenedFiles(const OpenedFiles&) = delete;
+  OpenedFiles& operator=(const OpenedFiles&) = delete;
+
+  // Throws StartError.
+  void open(const std::string& path);
+  // The file that was opened, once, and empty; else it is opened now, which throws StartError.
+  [[nodiscard]] UniqueFd take(const std::string& path);
 
  private:
-  std::map<std::string, UniqueFd> files_;
+  struct File {
+    UniqueFd fd;
+    bool made = false;
+  };
+  std::map<std::string, File> files_;
 };
 
 }  // namespace whiteowl
