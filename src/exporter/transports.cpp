@@ -2,7 +2,6 @@
 // UDP, TCP and files.
 #include "whiteowl/exporter/transports.hpp"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
