@@ -55,6 +55,8 @@ const std::vector<Fence> kFences = {
     {R"((bpf|linux)/(lib)?bpf.*)", {"src/capture/loaded_program.cpp"}},
     {R"(systemd/.*)", {"src/daemon/"}},
     {R"(prometheus/.*)", {"src/daemon/metrics.cpp"}},
+    {R"(cap-ng\.h)", {"src/daemon/privileges.cpp"}},
+    {R"(seccomp\.h)", {"src/daemon/system_call_filter.cpp"}},
 };
 
 struct Ban {

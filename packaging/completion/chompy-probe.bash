@@ -57,6 +57,8 @@ _chompy_probe() {
     export.queue_records=
     export.max_rate=
     metrics.listen=
+    process.sandbox=
+    process.user=
     log.level=
     log.statistics_interval=
   '
@@ -90,6 +92,7 @@ _chompy_probe() {
     export.biflow) words='true false' ;;
     export.mtu) words='auto' ;;
     export.max_rate) words='auto' ;;
+    process.sandbox) words='true false' ;;
     log.level) words='debug info warning error' ;;
     *)
       words='

@@ -58,6 +58,12 @@ UniqueFd open_input(const std::string& path) {
   return fd;
 }
 
+UniqueFd open_input(const FileSettings& settings) {
+  UniqueFd fd = open_input(settings.path);
+  if (settings.when_open) settings.when_open();
+  return fd;
+}
+
 bool is_readable(int fd) noexcept {
   pollfd asked{fd, POLLIN, 0};
   return ::poll(&asked, 1, 0) > 0;
@@ -130,7 +136,7 @@ struct FileSource::Impl {
   explicit Impl(const FileSettings& settings)
       : name{name_of(settings.path)},
         several_buffers{settings.buffers > 1},
-        input{open_input(settings.path), settings.buffers},
+        input{open_input(settings), settings.buffers},
         format{open_format(interrupted_by(settings.cancel_fd), settings)} {
     interrupted_by(stop_event.get());
     if (auto* const blocks = std::get_if<PcapngFormat>(&format)) blocks->interrupted_by(stop_event.get());

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "whiteowl/daemon/metrics.hpp"
 
-#include <prometheus/collectable.h>
-#include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
 
 #include <string_view>
+#include <utility>
 
 #include "whiteowl/base/error.hpp"
 
@@ -37,57 +37,41 @@ void add(MetricFamily& to, std::uint64_t value, std::string_view label = {}, std
   to.metric.push_back(std::move(metric));
 }
 
-class CounterPage final : public prometheus::Collectable {
- public:
-  explicit CounterPage(const CounterSources& sources) : sources_{sources} {}
-
-  [[nodiscard]] std::vector<MetricFamily> Collect() const override {
-    std::vector<MetricFamily> families;
-    for (const CounterRow& row : kCounterTable) {
-      MetricFamily& made = families.emplace_back(family("", row.name, row.sentence, row.kind));
-      if (row.kind != CounterKind::by_reason) {
-        add(made, row.read(sources_));
-        continue;
-      }
-      for (std::size_t i = 1; i < kDiscardCount; ++i)
-        add(made, packets_discarded(sources_, static_cast<Discard>(i)), "reason", kDiscardNames[i]);
+std::vector<MetricFamily> collect(const CounterSources& sources) {
+  std::vector<MetricFamily> families;
+  for (const CounterRow& row : kCounterTable) {
+    MetricFamily& made = families.emplace_back(family("", row.name, row.sentence, row.kind));
+    if (row.kind != CounterKind::by_reason) {
+      add(made, row.read(sources));
+      continue;
     }
-    for (const InterfaceCounterRow& row : kInterfaceCounterTable) {
-      if (interface_count(sources_) == 0) break;
-      MetricFamily& made = families.emplace_back(family("interface_", row.name, row.sentence, row.kind));
-      for (std::size_t i = 0; i < interface_count(sources_); ++i)
-        add(made, interface_sum(sources_, i, row.member), "interface", interface_name(sources_, i));
-    }
-    return families;
+    for (std::size_t i = 1; i < kDiscardCount; ++i)
+      add(made, packets_discarded(sources, static_cast<Discard>(i)), "reason", kDiscardNames[i]);
   }
-
- private:
-  const CounterSources& sources_;
-};
+  for (const InterfaceCounterRow& row : kInterfaceCounterTable) {
+    if (interface_count(sources) == 0) break;
+    MetricFamily& made = families.emplace_back(family("interface_", row.name, row.sentence, row.kind));
+    for (std::size_t i = 0; i < interface_count(sources); ++i)
+      add(made, interface_sum(sources, i, row.member), "interface", interface_name(sources, i));
+  }
+  return families;
+}
 
 }  // namespace
 
-struct MetricsPage::Impl {
-  Impl(const std::string& listen, const CounterSources& sources)
-      : page{std::make_shared<CounterPage>(sources)},
-        exposer{std::vector<std::string>{"listening_ports", listen, "num_threads", "2"}} {
-    exposer.RegisterCollectable(page);
-  }
-  std::shared_ptr<CounterPage> page;
-  prometheus::Exposer exposer;
-};
-
-MetricsPage::MetricsPage(const std::string& listen, const CounterSources& sources) {
+UniqueFd listen_for_metrics(const std::string& listen) {
   try {
-    impl_ = std::make_unique<Impl>(listen, sources);
-  } catch (const std::exception&) {
-    throw StartError{ExitStatus::failure,
-                     "metrics.listen: cannot listen on " + listen + ": the port is in use or the address is not ours"};
+    return listen_at(listen);
+  } catch (const std::exception& error) {
+    throw StartError{ExitStatus::failure, "metrics.listen: cannot listen on " + listen + " (" + error.what() +
+                                              "): the port is in use or the address is not ours"};
   }
 }
 
-MetricsPage::~MetricsPage() = default;
-
-std::vector<int> MetricsPage::ports() const { return impl_->exposer.GetListeningPorts(); }
+MetricsPage::MetricsPage(UniqueFd listener, const CounterSources& sources)
+    : server_{std::move(listener),
+              {.path = "/metrics", .content_type = "text/plain; version=0.0.4; charset=utf-8", .make = [&sources] {
+                 return prometheus::TextSerializer{}.Serialize(collect(sources));
+               }}} {}
 
 }  // namespace whiteowl

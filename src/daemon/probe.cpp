@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <ctime>
 #include <utility>
 
@@ -46,13 +47,17 @@ class OpeningLimit {
 };
 
 // By one worker that reads itself, which costs least; or as many as were asked for, behind a reader.
-std::vector<Input> open_file(const Invocation& invocation, int cancel_fd) {
+std::vector<Input> open_file(const Invocation& invocation, const std::function<void()>& when_open, int cancel_fd) {
   const Config& config = invocation.config;
   const std::uint32_t workers = std::max(config.capture.workers, 1U);
   const bool shared = workers > 1;
   const OpeningLimit limit{invocation.duration, cancel_fd};
-  auto source = std::make_unique<FileSource>(FileSettings{
-      invocation.read_file, config.capture.bpf_filter, shared ? Reader::kBuffers : 1U, limit.fd(), invocation.filter});
+  auto source = std::make_unique<FileSource>(FileSettings{.path = invocation.read_file,
+                                                          .bpf_filter = config.capture.bpf_filter,
+                                                          .buffers = shared ? Reader::kBuffers : 1U,
+                                                          .cancel_fd = limit.fd(),
+                                                          .filter = invocation.filter,
+                                                          .when_open = when_open});
   std::vector<Input> inputs(workers);
   if (!shared) {
     inputs.front().stop = [file = source.get()] { file->stop(); };
@@ -81,11 +86,30 @@ Input open_ring(const CaptureSettings& settings, std::uint32_t worker, std::uint
           .set_filter = [ring](const std::shared_ptr<FilterPrograms>& filter) { return ring->set_filter(filter); }};
 }
 
+// To touch all memory takes its time, and a stop ends the program then at once: nothing has begun that it could end
+// well.
+class StopsAtOnce {
+ public:
+  StopsAtOnce() {
+    sigset_t stops;
+    ::sigemptyset(&stops);
+    for (const int number : {SIGTERM, SIGINT}) ::sigaddset(&stops, number);
+    ::pthread_sigmask(SIG_UNBLOCK, &stops, &before_);
+  }
+  ~StopsAtOnce() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  StopsAtOnce(const StopsAtOnce&) = delete;
+  StopsAtOnce& operator=(const StopsAtOnce&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 std::vector<std::unique_ptr<Worker>> make_workers(const Config& config, std::vector<Input> inputs, InputKind kind,
                                                   Doorbell& exporter) {
   const auto when_full = kind == InputKind::live ? QueueSink::WhenFull::drop : QueueSink::WhenFull::wait;
   const auto count = static_cast<std::uint32_t>(inputs.size());
   std::vector<std::unique_ptr<Worker>> workers;
+  const StopsAtOnce while_memory_is_taken;
   for (auto& input : inputs) {
     const auto number = static_cast<std::uint32_t>(workers.size());
     workers.push_back(std::make_unique<Worker>(std::move(input), config, number, count, when_full, exporter));
@@ -134,13 +158,14 @@ CaptureSettings ring_settings(const Config& config) {
 }
 
 std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id, RingHeritage heritage,
-                               int cancel_fd) {
-  if (!invocation.read_file.empty()) return open_file(invocation, cancel_fd);
+                               const std::function<void()>& when_open, int cancel_fd) {
+  if (!invocation.read_file.empty()) return open_file(invocation, when_open, cancel_fd);
   std::vector<Input> inputs;
   const CaptureSettings settings = ring_settings(invocation.config);
   const auto workers = worker_count(settings);
   heritage.store.filter = invocation.filter ? invocation.filter : compile_filter(settings, {.cancel_fd = cancel_fd});
   for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id, heritage));
+  if (when_open) when_open();
   return inputs;
 }
 

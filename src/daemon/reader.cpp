@@ -48,8 +48,8 @@ void Reader::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::size_t Reader::memory_octets() const noexcept {
-  return kBuffers * OctetInput::kBufferOctets + workers_ * PacketRing::kSlots * sizeof(PacketShare);
+std::size_t Reader::memory_octets_for(std::uint32_t workers) noexcept {
+  return kBuffers * OctetInput::kBufferOctets + workers * PacketRing::kSlots * sizeof(PacketShare);
 }
 
 void Reader::run() noexcept {

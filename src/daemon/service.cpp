@@ -192,9 +192,9 @@ void log_the_end(const Probe& probe, bool finished, bool complete, bool quiet) {
   }
 }
 
-bool counters_written(const std::string& path, const CounterSources& counters) {
+bool counters_written(const std::function<void(const CounterSources&)>& write, const CounterSources& counters) {
   try {
-    if (!path.empty()) write_counters(path, counters);
+    if (write) write(counters);
     return true;
   } catch (const std::exception& error) {
     spdlog::error("--counters {}", error.what());
@@ -230,7 +230,7 @@ ExitStatus serve(Probe& probe, SignalInbox& signals, const ServiceSettings& sett
   const bool complete = finished && probe.finish();
   manager.stopping("Ended");
   log_the_end(probe, finished, complete, settings.quiet);
-  const bool written = counters_written(settings.counters_file, probe.counters());
+  const bool written = counters_written(settings.write_counters, probe.counters());
   if (!finished) {
     spdlog::critical("a thread does not end; leaving without it");
     std::_Exit(static_cast<int>(ExitStatus::failure));

@@ -31,17 +31,26 @@ std::string why_not(const std::string& path, int error) {
 
 }  // namespace
 
-OutputFile::OutputFile(const std::string& path) {
+OutputFile::OutputFile(const std::string& path) : OutputFile{with_its_contents(path)} { empty(); }
+
+OutputFile OutputFile::with_its_contents(const std::string& path) {
+  OutputFile opened;
   if (path == "/dev/stdout" || path == "/dev/stderr") {
-    share(path == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO);
-    return;
+    opened.share(path == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO);
+    return opened;
   }
-  file_ = UniqueFd{::open(path.c_str(), kOurs | O_CREAT | O_TRUNC, 0644)};
-  if (!file_) throw StartError{ExitStatus::failure, "cannot write " + path + ": " + why_not(path, errno)};
+  opened.file_ = UniqueFd{::open(path.c_str(), kOurs | O_CREAT, 0644)};
+  if (!opened.file_) throw StartError{ExitStatus::failure, "cannot write " + path + ": " + why_not(path, errno)};
   struct stat status {};
-  if (::fstat(file_.get(), &status) != 0) return;
-  if (S_ISREG(status.st_mode)) kind_ = Kind::regular;
-  if (S_ISFIFO(status.st_mode)) kind_ = Kind::pipe;
+  if (::fstat(opened.file_.get(), &status) != 0) return opened;
+  if (S_ISREG(status.st_mode)) opened.kind_ = Kind::regular;
+  if (S_ISFIFO(status.st_mode)) opened.kind_ = Kind::pipe;
+  return opened;
+}
+
+void OutputFile::empty() noexcept {
+  // What was shared with us is not ours to empty; of a pipe or a device there is nothing.
+  if (kind_ == Kind::regular && !shared_) static_cast<void>(::ftruncate(file_.get(), 0) == 0);
 }
 
 OutputFile::OutputFile(int fd) { share(fd); }

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/exporter/opened_files.hpp"
 #include "whiteowl/ipfix/message.hpp"
 
 namespace whiteowl {
@@ -95,7 +96,8 @@ std::unique_ptr<Transport> make_one(const Collector& collector, const ExporterSe
     case CollectorKind::tcp:
       return std::make_unique<TcpTransport>(collector, std::move(*resolver));
     case CollectorKind::file:
-      return std::make_unique<FileTransport>(collector);
+      return std::make_unique<FileTransport>(
+          collector, settings.opened ? settings.opened->take(collector.path) : OutputFile{collector.path});
   }
   return nullptr;
 }
@@ -388,8 +390,9 @@ bool TcpTransport::end(Timestamp now) noexcept {
 // --- file
 // --------------------------------------------------------------------------------------------------------------
 
-FileTransport::FileTransport(const Collector& collector)
-    : name_{collector.text}, file_{collector.path}, trouble_{subject_of(collector)} {}
+FileTransport::FileTransport(const Collector& collector, OutputFile file)
+    : name_{collector.text}, file_{std::move(file)}, trouble_{subject_of(collector)} {}
+FileTransport::FileTransport(const Collector& collector) : FileTransport{collector, OutputFile{collector.path}} {}
 
 std::size_t FileTransport::max_message() const noexcept {
   const std::size_t whole = file_.whole();

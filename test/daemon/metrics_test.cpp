@@ -52,13 +52,12 @@ TEST_CASE("every counter is on the page, in Prometheus' words") {
   interfaces[0].name = "eth0";
   interfaces[1].name = "eth1";
   CounterSources sources{{{&capture, &classifier, interfaces}}, {{&meter, &tcp, &queue}}, &exporter};
-  const MetricsPage page{"127.0.0.1:0", sources};
-  REQUIRE(page.ports().size() == 1);
+  const MetricsPage page{listen_for_metrics("127.0.0.1"), sources};
   capture.packets_received.add(12'345);
   meter.conversations.set(7);
   classifier.packets_discarded[static_cast<std::size_t>(Discard::not_ip)].add(3);
   interfaces[1].packets_dropped.add(9);
-  const std::string text = get(page.ports().front());
+  const std::string text = get(page.port());
   CHECK(text.starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(has_line(text, "# TYPE chompy_probe_packets_received_total counter"));
   CHECK(has_line(text, "chompy_probe_packets_received_total 12345"));
@@ -73,6 +72,5 @@ TEST_CASE("every counter is on the page, in Prometheus' words") {
 }
 
 TEST_CASE("a page that cannot listen is refused with a line for the user") {
-  const CounterSources sources;
-  CHECK_THROWS_AS(MetricsPage("192.0.2.1:9", sources), StartError);
+  CHECK_THROWS_AS(static_cast<void>(listen_for_metrics("192.0.2.1:9")), StartError);
 }

@@ -27,7 +27,10 @@ struct Run {
   SignalInbox signals;
   std::filesystem::path counters =
       std::filesystem::temp_directory_path() / ("service_test." + std::to_string(::getpid()) + ".json");
-  ServiceSettings settings{.quiet = true, .subject = "test", .counters_file = counters.string()};
+  ServiceSettings settings{
+      .quiet = true, .subject = "test", .write_counters = [this](const CounterSources& sources) {
+        write_counters(counters.string(), sources);
+      }};
 
   Run() {
     config.flow.max_flows = 4096;

@@ -27,6 +27,12 @@ struct MetricsSettings {
   std::string listen;  // ADDRESS:PORT of the Prometheus page; empty = off
 };
 
+// What the process is allowed once it runs.
+struct ProcessSettings {
+  std::string user;     // to become when root starts it; empty = stay root
+  bool sandbox = true;  // give up what is not needed
+};
+
 struct Config {
   CaptureSettings capture;
   DecodeSettings decode;
@@ -36,6 +42,7 @@ struct Config {
   ExporterSettings exporter;
   LogSettings log;
   MetricsSettings metrics;
+  ProcessSettings process;
   std::string collector_ip;  // export.collector_ip as written; with its port the first of exporter.collectors
 };
 

@@ -290,6 +290,19 @@ inline constexpr std::array kOptions = {
         [](auto& c) -> auto& { return c.metrics.listen; }),
 
     option(
+        "process.sandbox", "true", any(), Reload::no,
+        "Give up what is not needed before the first packet is looked at: every capability but CAP_NET_RAW, new "
+        "privileges, system calls that the program does not make, core files. A capture file is read without any "
+        "capability.",
+        [](auto& c) -> auto& { return c.process.sandbox; }),
+    option(
+        "process.user", "_chompy-probe", any(), Reload::no,
+        "User to become when root starts the program and process.sandbox is on; this one is used only where it exists, "
+        "any other must. Empty stays root, without its capabilities. Outputs are opened before; what a reload opens "
+        "must be open to that user.",
+        [](auto& c) -> auto& { return c.process.user; }),
+
+    option(
         "log.level", "info", one_of(kLogLevelWords), Reload::yes, "The least important messages that are logged.",
         [](auto& c) -> auto& { return c.log.level; }),
     option(

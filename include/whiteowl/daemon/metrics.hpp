@@ -3,24 +3,26 @@
 // Promise: reads the counters when it is asked and never otherwise; no capture thread and not the exporter knows of it.
 #pragma once
 
-#include <memory>
+#include <cstdint>
 #include <string>
-#include <vector>
 
+#include "whiteowl/base/fd.hpp"
 #include "whiteowl/daemon/counters.hpp"
+#include "whiteowl/daemon/page_server.hpp"
 
 namespace whiteowl {
 
+// At "ADDRESS:PORT".  Throws StartError when that cannot be had.
+[[nodiscard]] UniqueFd listen_for_metrics(const std::string& listen);
+
 class MetricsPage {
  public:
-  // Listens on "ADDRESS:PORT"; `sources` outlive it.  Throws StartError when it cannot.
-  MetricsPage(const std::string& listen, const CounterSources& sources);
-  ~MetricsPage();
-  [[nodiscard]] std::vector<int> ports() const;
+  // `listener` is one of listen_for_metrics(); `sources` outlive the page.  Throws std::system_error.
+  MetricsPage(UniqueFd listener, const CounterSources& sources);
+  [[nodiscard]] std::uint16_t port() const noexcept { return server_.port(); }
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  PageServer server_;
 };
 
 }  // namespace whiteowl

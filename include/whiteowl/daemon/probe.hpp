@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -44,9 +45,11 @@ struct RingHeritage {
 };
 
 // The sources that the invocation names, one for each worker.  Throws StartError, also when `cancel_fd` becomes
-// readable or the duration of the run is over while a file keeps us waiting.
+// readable or the duration of the run is over while a file keeps us waiting; and what `when_open` throws: that is called
+// once they are open, and before the first octet of a file is read.
 [[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
-                                             RingHeritage heritage = {}, int cancel_fd = -1);
+                                             RingHeritage heritage = {}, const std::function<void()>& when_open = {},
+                                             int cancel_fd = -1);
 
 // Construction, stop() and the reports: main thread.  change(): one other thread at a time.
 class Probe {

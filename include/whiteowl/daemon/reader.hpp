@@ -41,7 +41,8 @@ class Reader {
   [[nodiscard]] const CaptureCounters& capture_counters() const noexcept { return source_->counters(); }
   [[nodiscard]] const ClassifierCounters& classifier_counters() const noexcept { return classifier_.counters(); }
   [[nodiscard]] std::string failure() const { return source_->failure(); }  // after join()
-  [[nodiscard]] std::size_t memory_octets() const noexcept;
+  [[nodiscard]] std::size_t memory_octets() const noexcept { return memory_octets_for(workers_); }
+  [[nodiscard]] static std::size_t memory_octets_for(std::uint32_t workers) noexcept;
 
  private:
   void run() noexcept;

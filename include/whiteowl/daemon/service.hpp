@@ -36,7 +36,7 @@ struct ServiceSettings {
   bool quiet = false;              // a person reads a file: what the table says anyway is logged at level debug
   bool hardware_stamps = false;    // the network cards are asked to stamp the packets
   std::string subject;             // "eth0, eth1" or the file, for the status line of the service manager
-  std::string counters_file;       // written at the end; empty = none
+  std::function<void(const CounterSources&)> write_counters{};  // at the end; empty = nobody wants them
   // Puts new settings in force and returns what to log from now on; empty: there are none to read.  Called on a thread
   // of its own.
   ReloadThread::Work reload{};

@@ -22,6 +22,8 @@ class OutputFile {
   // A file made or emptied, or what stands there: a FIFO, a device.  Throws StartError (1): the path, why not, what to
   // do.  /dev/stdout and /dev/stderr are what we were given under these names, not emptied.
   explicit OutputFile(const std::string& path);
+  // The same, and what is in the file stays there until empty().
+  [[nodiscard]] static OutputFile with_its_contents(const std::string& path);
   // Where `fd` leads to, which stays the caller's.  An fd that is closed fails at the first write.
   explicit OutputFile(int fd);
 
@@ -35,10 +37,13 @@ class OutputFile {
   [[nodiscard]] std::size_t whole() const noexcept;
   // Takes the last `octets` back out of a regular file.  False where that cannot be.
   [[nodiscard]] bool take_back(std::size_t octets) noexcept;
+  // Takes everything out of a regular file.
+  void empty() noexcept;
   // 0, or what a file system that is not local has to say in the end.  Once; nothing is written afterwards.
   [[nodiscard]] int close() noexcept;
 
  private:
+  OutputFile() = default;
   enum class Kind : std::uint8_t { regular, pipe, socket, other };
   void share(int fd);
   [[nodiscard]] Taken write_some(const std::uint8_t* octets, std::size_t size) noexcept;

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "whiteowl/base/time.hpp"
 
 namespace whiteowl {
+
+class OpenedFiles;
 
 enum class StandardOutput : std::uint8_t { none, table, json };
 
@@ -23,7 +26,8 @@ struct ExporterSettings {
   std::uint32_t queue_records = 16'384;  // room between a worker and the exporter
   std::uint32_t max_rate = 0;            // messages a second over UDP at most; 0 = 12,500, in bursts of up to 64
   StandardOutput output = StandardOutput::none;
-  bool live = false;  // records come while they are watched: the table shows them one by one, too
+  std::shared_ptr<OpenedFiles> opened;  // of the collectors that are files; null: none is open yet
+  bool live = false;                    // records come while they are watched: the table shows them one by one, too
 };
 
 }  // namespace whiteowl

@@ -112,6 +112,7 @@ class FileTransport final : public Transport {
   static constexpr std::size_t kMaxMessage = 16'384;  // readers with small buffers exist
 
   explicit FileTransport(const Collector& collector);
+  FileTransport(const Collector& collector, OutputFile file);  // opened before
   [[nodiscard]] SendResult send(std::span<const std::uint8_t> message, Timestamp now) noexcept override;
   void step(Timestamp now) noexcept override;
   [[nodiscard]] std::uint64_t session() const noexcept override { return session_; }
