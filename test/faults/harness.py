@@ -5,6 +5,7 @@ Each test runs in a process, process namespace, mount namespace and network of i
 with it.  A test raises Miss with the first thing that is not as promised.
 """
 
+import itertools
 import json
 import os
 import resource
@@ -125,8 +126,7 @@ class Running:
 
     def __init__(self, t, *arguments, stdin=subprocess.DEVNULL, stdout=None, prefix=(), env=None, cwd=None,
                  preexec=None, pass_fds=()):
-        t.count += 1
-        self.t, self.base = t, t.path(f"run{t.count}")
+        self.t, self.base = t, t.path(f"run{next(t.numbers)}")
         self.out_file = None if stdout is not None else open(self.base + ".out", "wb")
         self.err_file = open(self.base + ".err", "wb")
         self.process = subprocess.Popen(
@@ -236,9 +236,7 @@ class Context:
 
     def __init__(self, program, tools, folder, full):
         self.program, self.tools, self.folder, self.full = program, tools, folder, full
-        self.count, self.running, self.notes = 0, [], []
-        # A test that hangs shall not take what belongs to others.
-        self.neighbour = None
+        self.numbers, self.running, self.notes = itertools.count(1), [], []
 
     def note(self, text):
         """A line for the table under the verdict."""

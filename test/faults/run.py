@@ -42,7 +42,7 @@ def arguments():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--json", help="write the verdicts to this file, too")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def inside(options):
