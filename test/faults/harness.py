@@ -176,7 +176,7 @@ class Running:
         if done is None:
             said = " | ".join(line[-120:] for line in self.log_lines()[-2:])
             self.kill()
-            raise Miss(f"{what}: still there after {seconds:g} s; {said}")
+            raise Miss(f"{what}: still there after {time.monotonic() - self.began:.0f} s; {said}")
         return done
 
     def stop(self, seconds=10, number=signal.SIGTERM):
