@@ -103,8 +103,11 @@ def interface_twice_later(t):
     t.link()
     t.link("near1", "far1")
     config = t.path("c.yaml", "export:\n  inactive_timeout: 1s\n")
+    # Under a service manager an interface that is absent is waited for.
+    manager = harness.Manager(t)
     running = t.start("-interface", "near0,late0", "-config", config, "--counters", t.path("counters.json"),
-                      "--output", "none", "--set", "capture.buffer_size_mb=16", "--set", "capture.workers=1")
+                      "--output", "none", "--set", "capture.buffer_size_mb=16", "--set", "capture.workers=1",
+                      env=manager.environment(10))
     until("a start or an end", lambda: "capturing on" in running.log() or not running.alive(), 10)
     if not running.alive():
         raise Skip("an interface that is not there yet is refused at the start")

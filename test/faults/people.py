@@ -105,11 +105,8 @@ def tests_without_root(t):
 @test("After the quickstart the live tests run: they need nothing that it does not install", limit=90)
 def tests_after_quickstart(t):
     with open(os.path.join(ROOT, "packaging/install-deps"), encoding="utf-8") as file:
-        installed = file.read()
-    with open(os.path.join(ROOT, "packaging/quickstart"), encoding="utf-8") as file:
-        installed += file.read()
-    if re.search(r"\btcpdump\b", installed):
-        return
+        if re.search(r"--try\) wanted=.*\btcpdump\b", file.read()):
+            return
     # Without a tcpdump in the way.
     path = t.path("bin")
     os.mkdir(path)
