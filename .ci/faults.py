@@ -4,8 +4,8 @@
 
   faults.py PROGRAM LIST.tsv [ID...]
 
-A row is an id, names of tests in test/faults/run.py or, as ctest:NAME, of ctest, and what it is about, tabs between.  `-`
-stands where a test belongs to another list yet; that fails nothing.  Exits non-zero on a miss.
+A row is an id, names of tests in test/faults/run.py or, as ctest:NAME, of ctest, and what it is about, tabs between.
+`-` stands where a test belongs to another list yet; that fails nothing.  Exits non-zero on a miss.
 """
 
 import json
@@ -30,9 +30,17 @@ def rows(path, wanted):
 
 def of_ctest(program, name):
     build = os.path.dirname(program)
-    done = subprocess.run(["ctest", "--test-dir", build, "-R", f"^{name}$", "--no-tests=error"], capture_output=True,
-                          text=True, timeout=900, check=False)
-    return {"verdict": "MISS" if done.returncode else "ok", "text": done.stdout.strip()[-200:] if done.returncode else ""}
+    done = subprocess.run(
+        ["ctest", "--test-dir", build, "-R", f"^{name}$", "--no-tests=error"],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return {
+        "verdict": "MISS" if done.returncode else "ok",
+        "text": done.stdout.strip()[-200:] if done.returncode else "",
+    }
 
 
 def main():

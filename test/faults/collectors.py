@@ -10,7 +10,7 @@ import time
 
 import harness
 import probe
-from harness import CONFIGURATION, FAILURE, FOREVER, Manager, Miss, ipfix, require, test, until
+from harness import CONFIGURATION, FAILURE, FOREVER, Manager, ipfix, require, test, until
 
 RESET = struct.pack("ii", 1, 0)  # of SO_LINGER: close sends a reset
 
@@ -22,10 +22,16 @@ class Names:
 
     def __init__(self, t, mode):
         t.loopback()
-        for path, text in (("resolv.conf", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n"),
-                           ("nsswitch.conf", "hosts: files dns\n"), ("hosts", "127.0.0.1 localhost\n")):
-            subprocess.run(["mount", "--bind", t.path(path, text), os.path.realpath("/etc/" + path)], check=True,
-                           capture_output=True)
+        for path, text in (
+            ("resolv.conf", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n"),
+            ("nsswitch.conf", "hosts: files dns\n"),
+            ("hosts", "127.0.0.1 localhost\n"),
+        ):
+            subprocess.run(
+                ["mount", "--bind", t.path(path, text), os.path.realpath("/etc/" + path)],
+                check=True,
+                capture_output=True,
+            )
         self.mode, self.questions = mode, 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 53))
@@ -86,7 +92,9 @@ def names_refused(t):
     for scheme in ("tcp", "udp"):
         for mode in ("refuses", "absent"):
             names.mode = "right"
-            config = t.path("c.yaml", f"export:\n  inactive_timeout: 1s\n  collectors: ['{scheme}://c.collectors.example:4739']\n")
+            config = t.path(
+                "c.yaml", f"export:\n  inactive_timeout: 1s\n  collectors: ['{scheme}://c.collectors.example:4739']\n"
+            )
             running = t.live("-config", config, "--output", "none", ready=False)
             # A start may be refused for a name that nobody knows; while it runs, the name goes away.
             running.ready()
@@ -104,7 +112,9 @@ def names_refused(t):
             require(most <= 12, f"{name}: {most} threads")
             require(lines <= 8, f"{name}: {lines} lines in 10 s: {running.log_lines()[-1][-120:]}")
             if scheme == "tcp":
-                require("c.collectors.example" in "".join(running.log_lines()[1:]), f"{name}: not a word about the name")
+                require(
+                    "c.collectors.example" in "".join(running.log_lines()[1:]), f"{name}: not a word about the name"
+                )
             running.stop(10)
             t.exact()
 
@@ -114,13 +124,17 @@ def names_refused_at_start(t):
     names = Names(t, "absent")
     t.link()
     for scheme in ("tcp", "udp"):
-        running = t.live("--set", f"export.collectors={scheme}://c.collectors.example:4739", "--output", "none", ready=False)
+        running = t.live(
+            "--set", f"export.collectors={scheme}://c.collectors.example:4739", "--output", "none", ready=False
+        )
         most, end, asked = 0, time.monotonic() + 8, names.questions
         while time.monotonic() < end and running.alive():
             most = max(most, harness.threads(running.pid))
             time.sleep(0.05)
-        require("c.collectors.example" in "".join(line for line in running.log_lines() if " info " not in line),
-                f"{scheme}: not a word about the name")
+        require(
+            "c.collectors.example" in "".join(line for line in running.log_lines() if " info " not in line),
+            f"{scheme}: not a word about the name",
+        )
         require(most <= 12, f"{scheme}: {most} threads")
         require(names.questions - asked <= 60, f"{scheme}: {names.questions - asked} questions in 8 s")
         if running.alive():
@@ -223,11 +237,24 @@ SMALLEST = 62  # octets of a record
 
 def from_file(t, collector, flows=5000, limit=40):
     capture, packets = t.capture(flows)
-    done = t.run("--read", capture, "--output", "none", "--set", f"export.collectors=tcp://127.0.0.1:{collector.port}",
-                 "--counters", t.path("counters.json"), *FOREVER, limit=limit, what="a run beside such a collector")
+    done = t.run(
+        "--read",
+        capture,
+        "--output",
+        "none",
+        "--set",
+        f"export.collectors=tcp://127.0.0.1:{collector.port}",
+        "--counters",
+        t.path("counters.json"),
+        *FOREVER,
+        limit=limit,
+        what="a run beside such a collector",
+    )
     counters = t.exact()
-    require(counters["records_sent"] + counters["records_not_sent"] == packets,
-            f"{counters['records_sent']} + {counters['records_not_sent']} records of {packets}")
+    require(
+        counters["records_sent"] + counters["records_not_sent"] == packets,
+        f"{counters['records_sent']} + {counters['records_not_sent']} records of {packets}",
+    )
     return done, counters, packets
 
 
@@ -238,12 +265,16 @@ def tcp_breaks(t):
         collector = TcpCollector(behave)
         done, counters, packets = from_file(t, collector)
         sent, most = counters["records_sent"], collector.taken // SMALLEST
-        t.note(f"{name}: {sent} records sent, {counters['records_not_sent']} not; the kernel took {collector.taken} octets"
-               f" ({most} records at most); {counters['messages_lost']} messages lost; status {done.status}")
+        t.note(
+            f"{name}: {sent} records sent, {counters['records_not_sent']} not; the kernel took {collector.taken} octets"
+            f" ({most} records at most); {counters['messages_lost']} messages lost; status {done.status}"
+        )
         require(sent <= most, f"{name}: {sent} records count as sent, at most {most} were taken")
         require(counters["messages_lost"] > 0, f"{name}: no message counts as lost")
-        require(f"127.0.0.1:{collector.port}" in "".join(line for line in done.lines()[1:] if " statistics: " not in line),
-                f"{name}: not a word about it")
+        require(
+            f"127.0.0.1:{collector.port}" in "".join(line for line in done.lines()[1:] if " statistics: " not in line),
+            f"{name}: not a word about it",
+        )
 
 
 @test("A collector that never reads does not keep the end waiting, and what it did not take counts as lost", limit=100)
@@ -254,8 +285,10 @@ def tcp_never_reads(t):
     for connection in collector.keep:
         collector.took(connection)
     sent, most = counters["records_sent"], collector.taken // SMALLEST
-    t.note(f"{sent} records sent, the kernel took {collector.taken} octets ({most} at most); status {done.status}, "
-           f"{done.seconds:.1f} s")
+    t.note(
+        f"{sent} records sent, the kernel took {collector.taken} octets ({most} at most); status {done.status}, "
+        f"{done.seconds:.1f} s"
+    )
     require(sent <= most, f"{sent} records count as sent, at most {most} were taken")
     require(len(done.lines()) < 20, f"{len(done.lines())} lines")
 
@@ -276,7 +309,10 @@ def tcp_odd_but_alive(t):
         require(done.status == 0, f"{name}: status {done.status}: {done.said()}")
 
 
-@test("A collector that accepts and breaks again and again gets patience: few sessions, few lines, a right count", limit=90)
+@test(
+    "A collector that accepts and breaks again and again gets patience: few sessions, few lines, a right count",
+    limit=90,
+)
 def tcp_breaks_again(t):
     t.loopback()
     t.link()
@@ -285,8 +321,14 @@ def tcp_breaks_again(t):
         if behave is None:
             collector.listener.shutdown(socket.SHUT_RDWR)
             collector.listener.close()
-        running = t.live("--set", f"export.collectors=tcp://127.0.0.1:{collector.port}", "--output", "none",
-                         "--set", "export.inactive_timeout=1s")
+        running = t.live(
+            "--set",
+            f"export.collectors=tcp://127.0.0.1:{collector.port}",
+            "--output",
+            "none",
+            "--set",
+            "export.inactive_timeout=1s",
+        )
         end, first, lines = time.monotonic() + 12, 0, len(running.log_lines())
         while time.monotonic() < end:
             harness.transmit("far0", harness.frames(50, first))
@@ -322,15 +364,22 @@ def udp_unreachable(t):
     route("add", "unreachable", "192.0.2.128/26")
     route("add", "prohibit", "192.0.2.192/26")
     # Who must not wait for a neighbour: nothing answers on the link.
-    cases = [("192.0.2.1", "unreachable|route"), ("192.0.2.65", "invalid|unreachable|route"),
-             ("192.0.2.129", "route|unreachable"), ("192.0.2.193", "permi|denied|prohib"),
-             ("255.255.255.255", "permi|denied|broadcast"), ("fe80::1", "scope|interface|invalid|zone"),
-             ("2001:db8::1", "unreachable|route|assign|not supported")]
+    cases = [
+        ("192.0.2.1", "unreachable|route"),
+        ("192.0.2.65", "invalid|unreachable|route"),
+        ("192.0.2.129", "route|unreachable"),
+        ("192.0.2.193", "permi|denied|prohib"),
+        ("255.255.255.255", "permi|denied|broadcast"),
+        ("fe80::1", "scope|interface|invalid|zone"),
+        ("2001:db8::1", "unreachable|route|assign|not supported"),
+    ]
     import re
+
     for address, reasons in cases:
         host = f"[{address}]" if ":" in address else address
-        running = t.live("-collector", f"{host}:4739", "--set", "export.inactive_timeout=1s", "--output", "none",
-                         ready=False)
+        running = t.live(
+            "-collector", f"{host}:4739", "--set", "export.inactive_timeout=1s", "--output", "none", ready=False
+        )
         until("a start or an end", lambda: "capturing on" in running.log() or not running.alive(), 10)
         if running.alive():
             end, first = time.monotonic() + 6, 0
@@ -345,7 +394,9 @@ def udp_unreachable(t):
         if running.alive():
             running.stop(12)
             counters = t.exact()
-            require(counters["records_sent"] == 0 or counters["messages_lost"] > 0, f"{address}: nothing counts as lost")
+            require(
+                counters["records_sent"] == 0 or counters["messages_lost"] > 0, f"{address}: nothing counts as lost"
+            )
 
 
 @test("A route that goes away and comes back: told once each way, records flow again", limit=60)

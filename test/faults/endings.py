@@ -3,7 +3,6 @@
 
 import os
 import signal
-import stat
 import subprocess
 import time
 
@@ -76,8 +75,9 @@ def pipe_unread_file(t):
     for name, output in OUTPUTS.items():
         for signals in ((), (signal.SIGTERM,), (signal.SIGHUP, signal.SIGTERM)):
             pipe = Pipe()
-            running = t.start("--read", capture, *output, "--counters", t.path("counters.json"), *FOREVER,
-                              stdout=pipe.writer)
+            running = t.start(
+                "--read", capture, *output, "--counters", t.path("counters.json"), *FOREVER, stdout=pipe.writer
+            )
             pipe.started()
             try:
                 # Without a signal a file's reader waits for its output, as any filter does.
@@ -99,7 +99,9 @@ def pipe_unread_file(t):
                 require(done.status in (0, FAILURE), f"status {done.status}: {done.said()}")
                 t.exact()
             except Miss as miss:
-                raise Miss(f"{name}, {'+'.join(number.name for number in signals) or 'a slow reader'}: {miss}") from None
+                raise Miss(
+                    f"{name}, {'+'.join(number.name for number in signals) or 'a slow reader'}: {miss}"
+                ) from None
             finally:
                 running.kill()
                 os.close(pipe.reader)
@@ -151,8 +153,9 @@ def pipe_stopped_reader(t):
         out = open(t.path("copy"), "wb")
         reader = subprocess.Popen(["cat"], stdin=pipe.reader, stdout=out)
         os.kill(reader.pid, signal.SIGSTOP)
-        running = t.start("--read", capture, *OUTPUTS[name], "--counters", t.path("counters.json"), *FOREVER,
-                          stdout=pipe.writer)
+        running = t.start(
+            "--read", capture, *OUTPUTS[name], "--counters", t.path("counters.json"), *FOREVER, stdout=pipe.writer
+        )
         pipe.started()
         os.close(pipe.reader)
         time.sleep(2)
@@ -200,11 +203,23 @@ def full_device(t):
         with open("/dev/full", "wb") as full:
             done = t.run("--read", capture, *output, "--counters", t.path("counters.json"), *FOREVER, stdout=full)
         counters = check_failed(t, name, done)
-        require(counters["packets_in_records_sent"] == 0, f"{name}: {counters['packets_in_records_sent']} packets 'sent'")
+        require(
+            counters["packets_in_records_sent"] == 0, f"{name}: {counters['packets_in_records_sent']} packets 'sent'"
+        )
     for output in (("--write-ipfix", "/dev/full"), ("--set", "export.collectors=file:///dev/full")):
         for workers in ("1", "2"):
-            done = t.run("--read", capture, *output, "--output", "none", "--counters", t.path("counters.json"), *FOREVER,
-                         "--set", f"capture.workers={workers}")
+            done = t.run(
+                "--read",
+                capture,
+                *output,
+                "--output",
+                "none",
+                "--counters",
+                t.path("counters.json"),
+                *FOREVER,
+                "--set",
+                f"capture.workers={workers}",
+            )
             counters = check_failed(t, " ".join(output), done)
             require(counters["packets_in_records_sent"] == 0, f"{output}: {counters['packets_in_records_sent']} 'sent'")
     small, _ = t.capture(3, "small.pcap")
@@ -277,15 +292,31 @@ def file_size_limit(t):
         path = t.path("out")
         with open(path, "wb") as out:
             # The counters must fit: their size is no matter of this test.
-            done = t.run("--read", capture, *output, "--counters", t.path("counters.json"), *FOREVER, stdout=out,
-                         preexec=harness.limited(file_octets=limit))
+            done = t.run(
+                "--read",
+                capture,
+                *output,
+                "--counters",
+                t.path("counters.json"),
+                *FOREVER,
+                stdout=out,
+                preexec=harness.limited(file_octets=limit),
+            )
         require(done.status >= 0, f"{name}: killed by {signal.Signals(-done.status).name}" if done.status < 0 else "")
         if name == "table":
             require(done.status == FAILURE, f"{name}: status {done.status}")
             continue
         check_sent(t, name, path, check_failed(t, name, done, "File too large"))
-    done = t.run("--read", capture, "--write-ipfix", t.path("named"), "--counters", t.path("counters.json"), *FOREVER,
-                 preexec=harness.limited(file_octets=8192))
+    done = t.run(
+        "--read",
+        capture,
+        "--write-ipfix",
+        t.path("named"),
+        "--counters",
+        t.path("counters.json"),
+        *FOREVER,
+        preexec=harness.limited(file_octets=8192),
+    )
     require(done.status >= 0, f"--write-ipfix: killed by signal {-done.status}")
     check_sent(t, "--write-ipfix", t.path("named"), check_failed(t, "--write-ipfix", done, "File too large"))
 
@@ -302,8 +333,10 @@ def counters_file(t):
         try:
             done = running.poll(3)
             require(done is not None, f"{path}: noticed only after the run")
-            require(done.status == FAILURE and path in done.err and len(done.lines()) == 1,
-                    f"{path}: status {done.status}: {done.said()}")
+            require(
+                done.status == FAILURE and path in done.err and len(done.lines()) == 1,
+                f"{path}: status {done.status}: {done.said()}",
+            )
         finally:
             running.kill()
     # Whoever may write into the folder shall not have the program write elsewhere.
@@ -340,7 +373,9 @@ def counters_file(t):
 # ---- closed descriptors
 
 
-@test("Started with any of descriptors 0 to 2 closed it works, and nothing is written where it does not belong", limit=120)
+@test(
+    "Started with any of descriptors 0 to 2 closed it works, and nothing is written where it does not belong", limit=120
+)
 def closed_descriptors(t):
     t.link()
     capture, packets = t.capture()
@@ -365,8 +400,20 @@ def closed_descriptors(t):
         for path in ("o.ipfix", "counters.json"):
             if os.path.exists(t.path(path)):
                 os.unlink(t.path(path))
-        done = t.run("--read", capture, "--write-ipfix", t.path("o.ipfix"), "--output", "json", "--counters",
-                     t.path("counters.json"), *FOREVER, preexec=close, limit=8, what=f"{name}: reading")
+        done = t.run(
+            "--read",
+            capture,
+            "--write-ipfix",
+            t.path("o.ipfix"),
+            "--output",
+            "json",
+            "--counters",
+            t.path("counters.json"),
+            *FOREVER,
+            preexec=close,
+            limit=8,
+            what=f"{name}: reading",
+        )
         # JSON into nothing may be called a failure; the other output must not have got it.
         require(done.status in ((0, FAILURE) if 1 in closed else (0,)), f"{name}: status {done.status}: {done.said()}")
         try:
@@ -375,9 +422,19 @@ def closed_descriptors(t):
             raise Miss(f"{name}: the IPFIX file: {fault}") from None
         require(found == wanted, f"{name}: {len(found)} records in the IPFIX file, not {len(wanted)}")
         t.exact()
-        running = t.start("-interface", "near0", "--counters", t.path("counters.json"), "--write-ipfix",
-                          t.path("live.ipfix"), "--output", "none", "--set", "capture.buffer_size_mb=16",
-                          preexec=close)
+        running = t.start(
+            "-interface",
+            "near0",
+            "--counters",
+            t.path("counters.json"),
+            "--write-ipfix",
+            t.path("live.ipfix"),
+            "--output",
+            "none",
+            "--set",
+            "capture.buffer_size_mb=16",
+            preexec=close,
+        )
         until(f"{name}: a packet socket", lambda: harness.probe.packet_sockets("near0") > 0 or not running.alive(), 8)
         time.sleep(0.3)
         harness.transmit("far0", harness.frames(20))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of faults share: the table of tests, running the program within limits, looking at it from outside.
 
-Each test runs in a process, process namespace, mount namespace and network of its own, so whatever it leaves behind ends
-with it.  A test raises Miss with the first thing that is not as promised.
+Each test runs in a process, process namespace, mount namespace and network of its own, so whatever it leaves behind
+ends with it.  A test raises Miss with the first thing that is not as promised.
 """
 
 import itertools
@@ -124,15 +124,31 @@ def ended(pid, end):
 class Running:
     """The program in the background.  `stdout`, `stdin`: as of subprocess; by default files of the test's folder."""
 
-    def __init__(self, t, *arguments, stdin=subprocess.DEVNULL, stdout=None, prefix=(), env=None, cwd=None,
-                 preexec=None, pass_fds=()):
+    def __init__(
+        self,
+        t,
+        *arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=None,
+        prefix=(),
+        env=None,
+        cwd=None,
+        preexec=None,
+        pass_fds=(),
+    ):
         self.t, self.base = t, t.path(f"run{next(t.numbers)}")
         self.out_file = None if stdout is not None else open(self.base + ".out", "wb")
         self.err_file = open(self.base + ".err", "wb")
         self.process = subprocess.Popen(
-            [*prefix, t.program, *arguments], stdin=stdin, stdout=self.out_file or stdout, stderr=self.err_file,
-            cwd=cwd or t.folder, env={**probe.clean_environment(), **(env or {})}, preexec_fn=preexec,
-            pass_fds=pass_fds)
+            [*prefix, t.program, *arguments],
+            stdin=stdin,
+            stdout=self.out_file or stdout,
+            stderr=self.err_file,
+            cwd=cwd or t.folder,
+            env={**probe.clean_environment(), **(env or {})},
+            preexec_fn=preexec,
+            pass_fds=pass_fds,
+        )
         self.began = time.monotonic()
         self.done = None
         t.running.append(self)
@@ -162,8 +178,14 @@ class Running:
                 self.out_file.close()
                 with open(self.base + ".out", "rb") as file:
                     out = file.read()
-            self.done = Done(found[0], out, self.log(), time.monotonic() - self.began,
-                             found[1].ru_utime + found[1].ru_stime, found[1].ru_maxrss / 1024)
+            self.done = Done(
+                found[0],
+                out,
+                self.log(),
+                time.monotonic() - self.began,
+                found[1].ru_utime + found[1].ru_stime,
+                found[1].ru_maxrss / 1024,
+            )
         return self.done
 
     def send(self, number):
@@ -200,8 +222,11 @@ class Running:
         end = time.monotonic() + seconds
         while self.log().count(" statistics: ") == before:
             require(self.alive(), f"ended by itself: {self.done and (self.done.status, self.done.said())}")
-            require(time.monotonic() < end, f"no answer to a signal within {seconds:g} s; "
-                    f"RSS {rss_mib(self.pid):.0f} MiB; {' | '.join(self.log_lines()[-1:])[-160:]}")
+            require(
+                time.monotonic() < end,
+                f"no answer to a signal within {seconds:g} s; "
+                f"RSS {rss_mib(self.pid):.0f} MiB; {' | '.join(self.log_lines()[-1:])[-160:]}",
+            )
             time.sleep(0.01)
 
     def reload(self):
@@ -253,8 +278,9 @@ class Context:
         place = os.path.join(self.tools, "bench" if name == "blast" else "faults")
         path = os.path.join(place, ("bench_" if name == "blast" else "faults_") + name)
         require(os.access(path, os.X_OK), f"{path} is not there: cmake --build --preset release --target faults")
-        return subprocess.run([path, *map(str, arguments)], check=True, capture_output=True, text=True,
-                              timeout=limit).stdout
+        return subprocess.run(
+            [path, *map(str, arguments)], check=True, capture_output=True, text=True, timeout=limit
+        ).stdout
 
     def start(self, *arguments, **more):
         return Running(self, *arguments, **more)
@@ -272,8 +298,10 @@ class Context:
             made = traffic.Capture()
             made.udp(traffic.START, traffic.Host(1), traffic.Host(9), 4, 1, 2000, 10)
             frame = made.frames[0][1]
-            frames = [(traffic.START + i * 1000, frame[:26] + struct.pack("!I", 0x0A000000 + i) + frame[30:])
-                      for i in range(flows)]
+            frames = [
+                (traffic.START + i * 1000, frame[:26] + struct.pack("!I", 0x0A000000 + i) + frame[30:])
+                for i in range(flows)
+            ]
         return self.path(name, traffic.pcap(frames)), len(frames)
 
     def counters(self, name="counters.json"):
@@ -302,8 +330,18 @@ class Context:
         return near, far
 
     def live(self, *arguments, interface="near0", ready=True, **more):
-        running = self.start("-interface", interface, "--counters", self.path("counters.json"),
-                             "--set", "capture.buffer_size_mb=16", "--set", "capture.workers=1", *arguments, **more)
+        running = self.start(
+            "-interface",
+            interface,
+            "--counters",
+            self.path("counters.json"),
+            "--set",
+            "capture.buffer_size_mb=16",
+            "--set",
+            "capture.workers=1",
+            *arguments,
+            **more,
+        )
         return running.ready() if ready else running
 
     def loopback(self):

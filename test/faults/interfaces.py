@@ -3,8 +3,6 @@
 
 import fcntl
 import json
-import os
-import socket
 import struct
 import subprocess
 import time
@@ -19,7 +17,9 @@ def rename(old, new):
     probe.ip("link", "set", old, "name", new)
 
 
-@test("Renamed while down, its name taken by another: the one of that name is metered, the renamed one is not", limit=90)
+@test(
+    "Renamed while down, its name taken by another: the one of that name is metered, the renamed one is not", limit=90
+)
 def renamed_interface(t):
     for while_down in (True, False):
         t.link("near0", "far0")
@@ -82,14 +82,30 @@ def renamed_and_back(t):
 def interface_twice(t):
     t.link()
     probe.ip("link", "property", "add", "dev", "near0", "altname", "alternative0")
-    for names in ("near0,alternative0", "near0,near0", "alternative0,near0", "alternative0,alternative0", "alternative0"):
-        running = t.start("-interface", names, "--counters", t.path("counters.json"), "--output", "none",
-                          "--set", "capture.buffer_size_mb=16")
+    for names in (
+        "near0,alternative0",
+        "near0,near0",
+        "alternative0,near0",
+        "alternative0,alternative0",
+        "alternative0",
+    ):
+        running = t.start(
+            "-interface",
+            names,
+            "--counters",
+            t.path("counters.json"),
+            "--output",
+            "none",
+            "--set",
+            "capture.buffer_size_mb=16",
+        )
         until("a start or an end", lambda: "capturing on" in running.log() or not running.alive(), 10)
         if not running.alive():
             require(names != "alternative0" or "alternative0" in running.done.err, f"{names}: {running.done.said()}")
-            require(running.done.status in (1, 2, 78) and len(running.done.lines()) == 1,
-                    f"{names}: status {running.done.status}: {running.done.said()}")
+            require(
+                running.done.status in (1, 2, 78) and len(running.done.lines()) == 1,
+                f"{names}: status {running.done.status}: {running.done.said()}",
+            )
             continue
         harness.transmit("far0", harness.frames(10))
         time.sleep(0.3)
@@ -105,9 +121,21 @@ def interface_twice_later(t):
     config = t.path("c.yaml", "export:\n  inactive_timeout: 1s\n")
     # Under a service manager an interface that is absent is waited for.
     manager = harness.Manager(t)
-    running = t.start("-interface", "near0,late0", "-config", config, "--counters", t.path("counters.json"),
-                      "--output", "none", "--set", "capture.buffer_size_mb=16", "--set", "capture.workers=1",
-                      env=manager.environment(10))
+    running = t.start(
+        "-interface",
+        "near0,late0",
+        "-config",
+        config,
+        "--counters",
+        t.path("counters.json"),
+        "--output",
+        "none",
+        "--set",
+        "capture.buffer_size_mb=16",
+        "--set",
+        "capture.workers=1",
+        env=manager.environment(10),
+    )
     until("a start or an end", lambda: "capturing on" in running.log() or not running.alive(), 10)
     if not running.alive():
         raise Skip("an interface that is not there yet is refused at the start")
@@ -180,7 +208,9 @@ def interface_other_type(t):
     time.sleep(3)
     said = [line for line in running.log_lines()[before:]]
     captured = probe.packet_sockets("near0") > 0
-    require(captured or any("near0" in line for line in said), "not a word about an interface that cannot be captured on")
+    require(
+        captured or any("near0" in line for line in said), "not a word about an interface that cannot be captured on"
+    )
     require(len(said) < 6, f"{len(said)} lines in 3 s")
     file.close()
     time.sleep(0.5)

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -60,13 +59,20 @@ def export_stale_index(t):
         os.makedirs(out)
         done = subprocess.run([script, out], cwd=stale, capture_output=True, text=True, timeout=40, check=False)
         if done.returncode == 0 and not os.listdir(out):
-            done = subprocess.run(f"{shlex.quote(script)} | tar -x -C {shlex.quote(out)}", shell=True, cwd=stale,
-                                  capture_output=True, text=True, timeout=40, check=False)
+            done = subprocess.run(
+                f"{shlex.quote(script)} | tar -x -C {shlex.quote(out)}",
+                shell=True,
+                cwd=stale,
+                capture_output=True,
+                text=True,
+                timeout=40,
+                check=False,
+            )
         require(done.returncode == 0, f"status {done.returncode}: {done.stderr.strip()[-200:] or 'not a word'}")
         found = sum(len(files) for _, _, files in os.walk(out))
         listed = subprocess.run(["git", "-C", stale, "ls-files"], capture_output=True, text=True, check=True).stdout
         require(found >= 0.9 * listed.count("\n"), f"{found} files of {listed.count(chr(10))} exported")
-        for path in listed.split()[: 20]:
+        for path in listed.split()[:20]:
             os.utime(os.path.join(stale, path))
     del usage
 
@@ -75,8 +81,12 @@ def copied(t, *names):
     """Parts of the tree where everybody may read them."""
     folder = t.path("readable")
     for name in names:
-        shutil.copytree(os.path.join(ROOT, name), os.path.join(folder, name), dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            os.path.join(ROOT, name),
+            os.path.join(folder, name),
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
     shutil.copy2(t.program, os.path.join(folder, "chompy-probe"))
     subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
     return folder
@@ -94,10 +104,24 @@ def tests_without_root(t):
     # A Python that everybody may run.
     python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
     done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", python, "-B",
-         os.path.join(folder, "test/system/refusals_test.py"), os.path.join(folder, "chompy-probe")],
-        capture_output=True, text=True, timeout=100, env={"PATH": os.environ["PATH"], "TMPDIR": home, "HOME": home},
-        cwd=home, check=False)
+        [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+            python,
+            "-B",
+            os.path.join(folder, "test/system/refusals_test.py"),
+            os.path.join(folder, "chompy-probe"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={"PATH": os.environ["PATH"], "TMPDIR": home, "HOME": home},
+        cwd=home,
+        check=False,
+    )
     failed = re.findall(r"^(?:FAIL|ERROR): (\S+)", done.stderr, re.M)
     require(done.returncode in (0, 77), f"status {done.returncode}: {', '.join(failed[:3]) or done.stderr[-300:]}")
 
@@ -115,9 +139,19 @@ def tests_after_quickstart(t):
             if name != "tcpdump" and not os.path.lexists(os.path.join(path, name)):
                 os.symlink(os.path.join(folder, name), os.path.join(path, name))
     done = subprocess.run(
-        ["/usr/bin/python3", "-B", os.path.join(ROOT, "test/system/live_test.py"), t.program,
-         "Live.test_every_packet_is_counted_as_tcpdump_counts_it"], capture_output=True, text=True, timeout=80,
-        env={"PATH": path}, check=False)
+        [
+            "/usr/bin/python3",
+            "-B",
+            os.path.join(ROOT, "test/system/live_test.py"),
+            t.program,
+            "Live.test_every_packet_is_counted_as_tcpdump_counts_it",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=80,
+        env={"PATH": path},
+        check=False,
+    )
     require(done.returncode == 0, f"status {done.returncode}: {(done.stdout + done.stderr).strip()[-200:]}")
 
 
@@ -135,8 +169,15 @@ def manual_one_record(t):
     c = traffic.Capture()
     for hour in (0, 0.004, 0.5, 5, 20):  # pauses from some seconds to hours
         c.udp(traffic.START + round(hour * 3600 * 10**9), traffic.Host(1), traffic.Host(2), 4, 1, 2, 10)
-        c.tcp(traffic.START + round(hour * 3600 * 10**9), traffic.Host(1), traffic.Host(2), 4, 3, 4,
-              f"0 > {100 + round(hour * 1000)} 1 10 PA 500")
+        c.tcp(
+            traffic.START + round(hour * 3600 * 10**9),
+            traffic.Host(1),
+            traffic.Host(2),
+            4,
+            3,
+            4,
+            f"0 > {100 + round(hour * 1000)} 1 10 PA 500",
+        )
     t.path("capture.pcap", traffic.pcap(c.sorted().frames))
     command = shlex.split(examples())
     require(command[0] == "chompy-probe", f"the example is {' '.join(command)}")

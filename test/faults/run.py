@@ -5,8 +5,8 @@
   run.py PROGRAM [NAME...] [--full] [--jobs N] [--tools FOLDER]
   run.py --list
 
-A line has the test's name, its verdict (ok, MISS, skip), seconds, and with a miss the first difference.  Exits non-zero on
-a miss.  Needs root, or user namespaces for what does not need more.
+A line has the test's name, its verdict (ok, MISS, skip), seconds, and with a miss the first difference.  Exits
+non-zero on a miss.  Needs root, or user namespaces for what does not need more.
 """
 
 import argparse

@@ -4,15 +4,13 @@
 import os
 import random
 import re
-import signal
 import socket
-import struct
 import time
 
 import harness
 import probe
 import traffic
-from harness import CONFIGURATION, FAILURE, USAGE, Manager, Miss, require, rss_mib, test, until
+from harness import CONFIGURATION, Manager, Miss, require, rss_mib, test, until
 
 # ---- texts
 
@@ -26,20 +24,62 @@ def bombs():
 
 def texts():
     """Name and text of what is no file of settings, whatever a parser makes of it."""
-    for i, text in enumerate((",", "# a comment\n,", "---\n,", ", a: 1", "\n\n  ,", "export:\n  ,", "--- ,", "...\n,",
-                              "%YAML 1.2\n---\n,", "# c\n# c\n,\n", ",,,,", ",\n,\n", "\xef\xbb\xbf,", "- ,\n,", "\t,",
-                              "export: ,", "{,}", "[,", "a: [,]", ", # c", ",\x00", "export:\n  domain_id: 1\n,")):
+    for i, text in enumerate(
+        (
+            ",",
+            "# a comment\n,",
+            "---\n,",
+            ", a: 1",
+            "\n\n  ,",
+            "export:\n  ,",
+            "--- ,",
+            "...\n,",
+            "%YAML 1.2\n---\n,",
+            "# c\n# c\n,\n",
+            ",,,,",
+            ",\n,\n",
+            "\xef\xbb\xbf,",
+            "- ,\n,",
+            "\t,",
+            "export: ,",
+            "{,}",
+            "[,",
+            "a: [,]",
+            ", # c",
+            ",\x00",
+            "export:\n  domain_id: 1\n,",
+        )
+    ):
         yield f"comma-{i}", text
     yield "alias-bomb", bombs()
     yield "alias-bomb-in-a-setting", bombs() + "export:\n  fields: *a11\n"
     yield "alias-of-itself", "&a [*a]"
     yield "alias-of-nothing", "export: *nothing"
     yield "merge-of-itself", "export: &e\n  <<: *e\n"
-    for name, opening in (("brackets", "["), ("braces", "{"), ("maps", "{a: "), ("lists", "- "), ("questions", "? "),
-                          ("questions-lines", "?\n"), ("colons", ":"), ("colons-apart", ": "), ("tags", "!a "),
-                          ("anchors", "&a "), ("ampersands", "&"), ("stars", "*a "), ("bars", "|"), ("quotes", '"'),
-                          ("apostrophes", "'"), ("exclamations", "!"), ("percents", "%"), ("commas", ","),
-                          ("closings", "]"), ("dashes", "-"), ("commas-in-brackets", "[,"), ("pairs", "[a: ")):
+    for name, opening in (
+        ("brackets", "["),
+        ("braces", "{"),
+        ("maps", "{a: "),
+        ("lists", "- "),
+        ("questions", "? "),
+        ("questions-lines", "?\n"),
+        ("colons", ":"),
+        ("colons-apart", ": "),
+        ("tags", "!a "),
+        ("anchors", "&a "),
+        ("ampersands", "&"),
+        ("stars", "*a "),
+        ("bars", "|"),
+        ("quotes", '"'),
+        ("apostrophes", "'"),
+        ("exclamations", "!"),
+        ("percents", "%"),
+        ("commas", ","),
+        ("closings", "]"),
+        ("dashes", "-"),
+        ("commas-in-brackets", "[,"),
+        ("pairs", "[a: "),
+    ):
         yield f"deep-{name}", opening * 50_000
     yield "deep-indent", "".join(" " * i + "a:\n" for i in range(3000))
     yield "many-documents", "---\n" * 200_000
@@ -73,8 +113,46 @@ def texts():
 def soup(seed, length):
     """Marks of the language and some words in an order that nobody would write."""
     chance = random.Random(seed)
-    marks = [",", "?", ":", "-", "[", "]", "{", "}", "#", "&a", "*a", "!", "!!x", "|", ">", "'", '"', "%", "@", "`", "---",
-             "...", "\n", "\n  ", " ", ", ", ": ", "- ", "? ", "a", "export", "domain_id", "1", "~", "<<", "\t", "\\", "\0"]
+    marks = [
+        ",",
+        "?",
+        ":",
+        "-",
+        "[",
+        "]",
+        "{",
+        "}",
+        "#",
+        "&a",
+        "*a",
+        "!",
+        "!!x",
+        "|",
+        ">",
+        "'",
+        '"',
+        "%",
+        "@",
+        "`",
+        "---",
+        "...",
+        "\n",
+        "\n  ",
+        " ",
+        ", ",
+        ": ",
+        "- ",
+        "? ",
+        "a",
+        "export",
+        "domain_id",
+        "1",
+        "~",
+        "<<",
+        "\t",
+        "\\",
+        "\0",
+    ]
     return "".join(chance.choice(marks) for _ in range(length))
 
 
@@ -100,7 +178,9 @@ def check(t, name, text, statuses=(CONFIGURATION,), seconds=8):
     return None
 
 
-@test("A text that is no settings, whatever a parser makes of it, is refused in one line, in time and memory", limit=200)
+@test(
+    "A text that is no settings, whatever a parser makes of it, is refused in one line, in time and memory", limit=200
+)
 def settings_texts(t):
     bad = [check(t, name, text) for name, text in texts()]
     count, bad = len(bad), list(filter(None, bad))
@@ -166,8 +246,22 @@ def settings_reload(t):
     config, manager = t.path("c.yaml", GOOD), Manager(t)
     running = t.live("-config", config, "--output", "none", env=manager.environment(4))
     before = None
-    some = {"comma-0", "comma-1", "comma-9", "alias-bomb-in-a-setting", "deep-brackets", "deep-questions", "deep-maps",
-            "long-key", "many-documents", "nul-octets", "utf-16", "deep-commas", "odd-question-comma", "huge-of-keys"}
+    some = {
+        "comma-0",
+        "comma-1",
+        "comma-9",
+        "alias-bomb-in-a-setting",
+        "deep-brackets",
+        "deep-questions",
+        "deep-maps",
+        "long-key",
+        "many-documents",
+        "nul-octets",
+        "utf-16",
+        "deep-commas",
+        "odd-question-comma",
+        "huge-of-keys",
+    }
     for name, text in texts():
         if t.full or name in some:
             reload_with(t, running, name, lambda text=text: t.path("c.yaml", text), manager)
@@ -221,15 +315,28 @@ def timeouts_long(t):
                 ("closed connections, and long after", closing(t, 3000), 2777),
             ):
                 tried += 1
-                running = t.start("--read", capture, "--output", "json", "--set", f"export.inactive_timeout={hours}h",
-                                  "--set", f"export.active_timeout={active}h", "--set", f"tcp.close_linger={linger}",
-                                  "--set", "flow.max_flows=1000")
+                running = t.start(
+                    "--read",
+                    capture,
+                    "--output",
+                    "json",
+                    "--set",
+                    f"export.inactive_timeout={hours}h",
+                    "--set",
+                    f"export.active_timeout={active}h",
+                    "--set",
+                    f"tcp.close_linger={linger}",
+                    "--set",
+                    "flow.max_flows=1000",
+                )
                 done = running.poll(3)
                 running.kill()
                 records = done and done.out.count(b"\n")
                 if done is None or done.status or records != wanted:
-                    wrong.append(f"inactive_timeout={hours}h close_linger={linger}, {name}: "
-                                 + ("never ends" if done is None else f"status {done.status}, {records} records of {wanted}"))
+                    wrong.append(
+                        f"inactive_timeout={hours}h close_linger={linger}, {name}: "
+                        + ("never ends" if done is None else f"status {done.status}, {records} records of {wanted}")
+                    )
             if len(wrong) > 8:
                 break
     require(not wrong, f"{len(wrong)} of {tried} runs: " + "; ".join(wrong[:3]))
@@ -238,10 +345,28 @@ def timeouts_long(t):
 @test("A timeout beyond all limits is refused with its limit, or works; nothing wraps", limit=60)
 def timeouts_beyond(t):
     capture = spaced(t, (0, 0.001))
-    for name in ("export.active_timeout", "export.inactive_timeout", "tcp.close_linger", "tcp.syn_ttl",
-                 "export.template_interval", "log.statistics_interval", "tcp.dup_id_window", "tcp.timeout_silence"):
-        for value in ("2778h", "100000h", "1000000h", "2562047h", "2562048h", "99999999999999h", "9223372036s",
-                      "9223372037s", "18446744073709551616ns", "99999999999999999999999999s"):
+    for name in (
+        "export.active_timeout",
+        "export.inactive_timeout",
+        "tcp.close_linger",
+        "tcp.syn_ttl",
+        "export.template_interval",
+        "log.statistics_interval",
+        "tcp.dup_id_window",
+        "tcp.timeout_silence",
+    ):
+        for value in (
+            "2778h",
+            "100000h",
+            "1000000h",
+            "2562047h",
+            "2562048h",
+            "99999999999999h",
+            "9223372036s",
+            "9223372037s",
+            "18446744073709551616ns",
+            "99999999999999999999999999s",
+        ):
             running = t.start("--read", capture, "--output", "json", "--set", f"{name}={value}")
             done = running.poll(5)
             running.kill()
@@ -249,8 +374,10 @@ def timeouts_beyond(t):
             if done.status == 0:
                 require(done.out.count(b"\n") == 1, f"{name}={value}: taken, and {done.out.count(10)} records of 1")
             else:
-                require(done.status == CONFIGURATION and len(done.lines()) == 1 and name in done.err,
-                        f"{name}={value}: status {done.status}: {done.said()}")
+                require(
+                    done.status == CONFIGURATION and len(done.lines()) == 1 and name in done.err,
+                    f"{name}={value}: status {done.status}: {done.said()}",
+                )
 
 
 # ---- filters
@@ -260,8 +387,11 @@ def hosts(count):
     return " or ".join(f"host 10.{i // 250}.{i % 250}.1" for i in range(count))
 
 
-@test("A long filter is compiled once for all workers and interfaces, and the start can be ended meanwhile", limit=150,
-      alone=True)
+@test(
+    "A long filter is compiled once for all workers and interfaces, and the start can be ended meanwhile",
+    limit=150,
+    alone=True,
+)
 def filter_compiled_once(t):
     t.link()
     t.link("near1", "far1")
@@ -269,8 +399,18 @@ def filter_compiled_once(t):
 
     def cpu(interfaces, workers):
         config = t.path("f.yaml", f"capture:\n  bpf_filter: '{expression}'\n")
-        running = t.start("-interface", interfaces, "-config", config, "--output", "none", "--set",
-                          f"capture.workers={workers}", "--set", "capture.buffer_size_mb=16").ready("capturing on", 60)
+        running = t.start(
+            "-interface",
+            interfaces,
+            "-config",
+            config,
+            "--output",
+            "none",
+            "--set",
+            f"capture.workers={workers}",
+            "--set",
+            "capture.buffer_size_mb=16",
+        ).ready("capturing on", 60)
         return running.stop(20).cpu
 
     one, many = cpu("near0", 1), cpu("near0,near1", 4)
@@ -321,8 +461,17 @@ def filter_kernel_refuses(t):
     for expression in (*REFUSED_BY_KERNEL, long_for_the_kernel()):
         config = t.path("f.yaml", f"capture:\n  bpf_filter: '{expression}'\n")
         for arguments in (("--check-config",), ()):
-            running = t.start("-interface", near, "-config", config, "--output", "none", *arguments,
-                              "--set", "capture.buffer_size_mb=16")
+            running = t.start(
+                "-interface",
+                near,
+                "-config",
+                config,
+                "--output",
+                "none",
+                *arguments,
+                "--set",
+                "capture.buffer_size_mb=16",
+            )
             done = running.poll(40)
             running.kill()
             name = f"{expression[:24]} {' '.join(arguments)}"
@@ -331,10 +480,13 @@ def filter_kernel_refuses(t):
             require("filter" in done.err and len(done.lines()) == 1, f"{name}: {done.said()[:200]}")
 
 
-@test("A reload to a filter that the kernel refuses keeps the old one, says so once, and still finds its interface", limit=90)
+@test(
+    "A reload to a filter that the kernel refuses keeps the old one, says so once, and still finds its interface",
+    limit=90,
+)
 def filter_kernel_refuses_reload(t):
     near, far = t.link()
-    for expression in REFUSED_BY_KERNEL[:1 + t.full]:
+    for expression in REFUSED_BY_KERNEL[: 1 + t.full]:
         config = t.path("c.yaml", "capture:\n  bpf_filter: udp\n")
         running = t.live("-config", config, "--output", "none")
         before = len(running.log_lines())
@@ -349,8 +501,11 @@ def filter_kernel_refuses_reload(t):
         probe.ip("link", "del", near)
         until("the link is missed", lambda: "waiting for it" in running.log(), 10)
         t.link()
-        until("capturing again after the interface was made anew",
-              lambda: "is up, capturing" in running.log() and probe.packet_sockets(near), 10)
+        until(
+            "capturing again after the interface was made anew",
+            lambda: "is up, capturing" in running.log() and probe.packet_sockets(near),
+            10,
+        )
         harness.transmit(far, harness.frames(10, 100) + harness.frames(10, 100, protocol="tcp"))
         time.sleep(0.3)
         require(running.stop(10).status == 0, "status")
@@ -364,7 +519,10 @@ def filter_kernel_refuses_reload(t):
 @test("A bad setting is told with what would be right; of several mistakes in a list, each", limit=30)
 def settings_messages(t):
     for text, words in (
-        ("export:\n  fields: [standard, nonsense, flowStartMillis, rubbish]\n", ("nonsense", "flowStartMillis", "rubbish")),
+        (
+            "export:\n  fields: [standard, nonsense, flowStartMillis, rubbish]\n",
+            ("nonsense", "flowStartMillis", "rubbish"),
+        ),
         ("export:\n  fields: nonsense,rubbish\n", ("nonsense", "rubbish")),
         ('capture:\n  interface: "eth0\n', ("2:",)),
         ("capture:\n  interface: 'eth0\n", ("2:",)),
@@ -382,8 +540,10 @@ def settings_messages(t):
             require(word in done.err, f"{text!r}: {word!r} is not in {done.said()!r}")
     for value in (":9090", "9090"):
         done = t.run("--set", f"metrics.listen={value}", "--check-config")
-        require(done.status == CONFIGURATION and re.search(r"[0-9.\]]+:9090", done.err.replace(f"={value}", "")),
-                f"metrics.listen={value}: no example of what would be right: {done.status} {done.said()}")
+        require(
+            done.status == CONFIGURATION and re.search(r"[0-9.\]]+:9090", done.err.replace(f"={value}", "")),
+            f"metrics.listen={value}: no example of what would be right: {done.status} {done.said()}",
+        )
 
 
 # ---- which file
@@ -404,7 +564,9 @@ def settings_of_another(t):
 
     put(0)
     done = t.run("--read", capture, "--output", "none", cwd=folder)
-    require(done.status == 0 and "config.yaml" in done.err, f"the file in force is not named: {done.status} {done.said()}")
+    require(
+        done.status == 0 and "config.yaml" in done.err, f"the file in force is not named: {done.status} {done.said()}"
+    )
     os.unlink(t.path("stolen"))
     for owner, mode, what in ((54321, 0o644, "somebody else's"), (0, 0o666, "a file that anybody can write")):
         put(owner, mode)

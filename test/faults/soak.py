@@ -4,10 +4,10 @@
 
   soak.py PROGRAM [--minutes N] [--rate PPS] [--seed S] [--tools FOLDER]
 
-Traffic at the highest rate that is loss-free here goes over a pair of interfaces between two namespaces; IPFIX goes by UDP
-and by TCP to collectors of this script, which hold every message against RFC 7011.  At seeded times the settings are
-read again, good ones and bad ones, collectors die and come back, the interface goes down, away and comes anew, SYNs flood,
-the wall clock jumps, the process is stopped for a second.  At the end the accounting identity must be exact, sequence
+Traffic at the highest rate that is loss-free here goes over a pair of interfaces between two namespaces; IPFIX goes by
+UDP and by TCP to collectors of this script, which hold every message against RFC 7011.  At seeded times the settings
+are read again, good ones and bad ones, collectors die and come back, the interface goes down, away and comes anew, SYNs
+flood, the wall clock jumps, the process is stopped for a second.  At the end the accounting identity must be exact, sequence
 numbers right, memory, descriptors and threads what they were, and SIGTERM must be over in 10 seconds.
 """
 
@@ -40,14 +40,14 @@ CALM = 3.0  # seconds between two events, on average
 class Session:
     """One Transport Session: templates and sequence numbers as RFC 7011 wants them (3.1, 8, 10.3)."""
 
-    def __init__(self, reliable):
-        self.reliable, self.templates, self.expected = reliable, {}, {}
-        self.messages = self.records = self.unknown = 0
-        self.faults = []
+    def __init__(self, reliable, report):
+        self.reliable, self.report, self.templates, self.expected = reliable, report, {}, {}
+        self.messages = self.records = self.faults = 0
 
     def fault(self, text):
-        if len(self.faults) < 5:
-            self.faults.append(f"message {self.messages}: {text}")
+        self.faults += 1
+        if self.faults <= 5:
+            self.report(f"message {self.messages} of a session: {text}")
 
     def message(self, data):
         version, length, _, sequence, domain = struct.unpack_from("!HHIII", data)
@@ -69,7 +69,7 @@ class Session:
             elif number in self.templates:
                 records += self.count(self.templates[number], data, at + 4, at + size)
             elif number >= 256:
-                known, self.unknown = False, self.unknown + 1
+                known = False
                 if self.reliable or self.templates:
                     self.fault(f"set {number} before its template")
             else:
@@ -113,7 +113,7 @@ class Session:
         return records
 
 
-def collect_udp(stopping):
+def collect_udp(stopping, report):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
     s.bind(("127.0.0.1", UDP_PORT))
@@ -128,7 +128,7 @@ def collect_udp(stopping):
             continue
         session = sessions.get(sender)
         if session is None:
-            session = sessions[sender] = Session(reliable=False)
+            session = sessions[sender] = Session(False, report)
         session.message(data)
 
 
@@ -139,7 +139,7 @@ def dropped(port):
     return sum(int(row[-1]) for row in rows if row[1].endswith(f":{port:04X}"))
 
 
-def collect_tcp(stopping):
+def collect_tcp(stopping, report):
     listener = socket.create_server(("127.0.0.1", TCP_PORT))
     listener.settimeout(0.2)
     sessions, open_ones = {}, []
@@ -169,7 +169,7 @@ def collect_tcp(stopping):
             connection, sender = listener.accept()
         except TimeoutError:
             continue
-        sessions[sender] = Session(reliable=True)
+        sessions[sender] = Session(True, report)
         open_ones.append(threading.Thread(target=serve, args=(connection, sessions[sender]), daemon=True))
         open_ones[-1].start()
     # The program has ended, or this collector must go: what came is read.
@@ -196,37 +196,34 @@ class Collector:
             signal.signal(signal.SIGTERM, lambda *_: ending.append(1))
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             os.close(self.reader)
+
+            def say(**what):
+                os.write(writer, json.dumps(what).encode() + b"\n")
+
             try:
-                sessions, lost = self.collect(lambda: ending)
-                said = [[s.messages, s.records, s.faults] for s in sessions.values()]
-                os.write(writer, json.dumps({"sessions": said, "lost": lost}).encode())
+                sessions, lost = self.collect(lambda: ending, lambda text: say(fault=text))
+                say(sessions=[[s.messages, s.records] for s in sessions.values()], lost=lost)
             except Exception as error:
-                os.write(writer, json.dumps({"sessions": [[0, 0, [f"the collector broke: {error!r}"]]], "lost": 0}).encode())
+                say(fault=f"the collector broke: {error!r}")
             finally:
                 os._exit(0)
         os.close(writer)
 
-    def finish(self):
-        """Ends it and adds up what it saw.  A killed one says nothing."""
-        os.kill(self.pid, signal.SIGTERM)
+    def end(self, number):
+        """Ends it and adds up what it said; one that is killed has told its faults alone."""
+        os.kill(self.pid, number)
         said = b""
         while chunk := os.read(self.reader, 1 << 20):
             said += chunk
-        self.gone()
-        found = json.loads(said)
-        self.lost += found["lost"]
-        for messages, records, faults in found["sessions"]:
-            self.sessions, self.messages, self.records = self.sessions + 1, self.messages + messages, self.records + records
-            self.faults += faults
-
-    def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
-        self.gone()
-
-    def gone(self):
         os.waitpid(self.pid, 0)
         os.close(self.reader)
         self.pid = None
+        for found in map(json.loads, said.splitlines()):
+            self.faults += [found["fault"]] if "fault" in found else []
+            self.lost += found.get("lost", 0)
+            for messages, records in found.get("sessions", ()):
+                self.sessions, self.messages = self.sessions + 1, self.messages + messages
+                self.records += records
 
 
 # ---- the traffic
@@ -243,20 +240,42 @@ class Traffic:
 
     def keep_on(self):
         while not self.stopping:
-            self.process = subprocess.Popen([*self.command, "--rate", str(self.rate), "--seconds", "100", "--kind", "tcp",
-                                             "--flows", "2000", "--octets", "128"], stdout=subprocess.DEVNULL,
-                                            stderr=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                [
+                    *self.command,
+                    "--rate",
+                    str(self.rate),
+                    "--seconds",
+                    "100",
+                    "--kind",
+                    "tcp",
+                    "--flows",
+                    "2000",
+                    "--octets",
+                    "128",
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             self.process.wait()
             time.sleep(0.05)  # the interface is away
 
+    def again(self):
+        """A sender is bound to the interface that it knew."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+
     def flood(self, rate, seconds):
-        subprocess.run([*self.command, "--rate", str(rate), "--seconds", str(seconds), "--kind", "syn", "--flows", "1000"],
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [*self.command, "--rate", str(rate), "--seconds", str(seconds), "--kind", "syn", "--flows", "1000"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
 
     def stop(self):
         self.stopping = True
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
+        self.again()
         self.thread.join(5)
 
 
@@ -268,8 +287,9 @@ class Soak:
         self.clock_file = open(self.t.path("clock", bytes(8)), "r+b")
         self.clock = mmap.mmap(self.clock_file.fileno(), 8)
         self.udp, self.tcp = Collector(collect_udp), Collector(collect_tcp)
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; read x"], stdin=subprocess.PIPE,
-                                       stdout=subprocess.PIPE)
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         self.holder.stdout.readline()
         self.enter = ("nsenter", "--target", str(self.holder.pid), "--net")
         self.settings, self.running = self.base(), None
@@ -280,10 +300,15 @@ class Soak:
     @staticmethod
     def base():
         return {
-            "capture.bpf_filter": "''", "export.active_timeout": "5s", "export.inactive_timeout": "2s",
-            "tcp.close_linger": "1s", "export.fields": "standard", "export.template_messages": "100",
+            "capture.bpf_filter": "''",
+            "export.active_timeout": "5s",
+            "export.inactive_timeout": "2s",
+            "tcp.close_linger": "1s",
+            "export.fields": "standard",
+            "export.template_messages": "100",
             "export.collectors": f"['udp://127.0.0.1:{UDP_PORT}', 'tcp://127.0.0.1:{TCP_PORT}']",
-            "export.template_interval": "5s", "log.statistics_interval": "10s",
+            "export.template_interval": "5s",
+            "log.statistics_interval": "10s",
         }
 
     def write(self, text=None):
@@ -338,19 +363,30 @@ class Soak:
 
     def reload_bad(self):
         before = len(self.running.log_lines())
-        self.write(self.chance.choice([",", "export: [", "export:\n  fields: nonsense\n", "capture:\n  bpf_filter: 'tcp prot'\n",
-                                       "a: &a [*a]\n", "export:\n  domain_id: -1\n", "# only\n,\n"]))
+        self.write(
+            self.chance.choice(
+                [
+                    ",",
+                    "export: [",
+                    "export:\n  fields: nonsense\n",
+                    "capture:\n  bpf_filter: 'tcp prot'\n",
+                    "a: &a [*a]\n",
+                    "export:\n  domain_id: -1\n",
+                    "# only\n,\n",
+                ]
+            )
+        )
         self.running.reload()
         until("a word about bad settings", lambda: len(self.running.log_lines()) > before, 20)
         self.write()
 
     def udp_killed(self):
-        self.udp.kill()
+        self.udp.end(signal.SIGKILL)
         time.sleep(self.chance.uniform(0.2, 1.5))
         self.udp.start()
 
     def tcp_killed(self):
-        self.tcp.kill()
+        self.tcp.end(signal.SIGKILL)
         time.sleep(self.chance.uniform(0.2, 1.5))
         self.tcp.start()
 
@@ -364,6 +400,7 @@ class Soak:
         probe.ip("link", "del", "near0")
         time.sleep(self.chance.uniform(0.1, 1.0))
         self.link()
+        self.traffic.again()
         self.captured()
 
     def syn_flood(self):
@@ -378,8 +415,20 @@ class Soak:
         time.sleep(1)
         self.running.send(signal.SIGCONT)
 
-    EVENTS = ("reload_filter", "reload_timeouts", "reload_fields", "reload_collectors", "reload_bad", "udp_killed",
-              "tcp_killed", "link_down", "link_anew", "syn_flood", "clock_step", "stop_and_go_on")
+    EVENTS = (
+        "reload_filter",
+        "reload_timeouts",
+        "reload_fields",
+        "reload_collectors",
+        "reload_bad",
+        "udp_killed",
+        "tcp_killed",
+        "link_down",
+        "link_anew",
+        "syn_flood",
+        "clock_step",
+        "stop_and_go_on",
+    )
 
     # -- the course of it
 
@@ -387,15 +436,30 @@ class Soak:
         """The counters of the log's newest line."""
         self.running.answers(10)
         line = [line for line in self.running.log().splitlines() if " statistics: " in line][-1]
-        return {k: int(v) for k, v in (word.split("=") for word in line.split(" statistics: ")[1].split() if "=" in word)}
+        return {
+            k: int(v) for k, v in (word.split("=") for word in line.split(" statistics: ")[1].split() if "=" in word)
+        }
 
     def loss_free_rate(self):
         """The highest of some rates at which nothing is dropped, less a fifth."""
         best, seconds = 20_000, 2 if self.options.minutes < 5 else 4  # longer than the ring can swallow
         for rate in (40_000, 80_000, 120_000, 180_000, 270_000, 400_000, 600_000):
             before = self.statistics().get("packets_dropped", 0)
-            blast = [*self.enter, os.path.join(self.options.tools, "bench", "bench_blast"), "far0", "--rate", str(rate),
-                     "--seconds", str(seconds), "--kind", "tcp", "--flows", "2000", "--octets", "128"]
+            blast = [
+                *self.enter,
+                os.path.join(self.options.tools, "bench", "bench_blast"),
+                "far0",
+                "--rate",
+                str(rate),
+                "--seconds",
+                str(seconds),
+                "--kind",
+                "tcp",
+                "--flows",
+                "2000",
+                "--octets",
+                "128",
+            ]
             sent = json.loads(subprocess.run(blast, stdout=subprocess.PIPE, check=True).stdout)
             time.sleep(0.3)
             if self.statistics().get("packets_dropped", 0) > before or sent["sent"] < 0.95 * rate * seconds:
@@ -405,8 +469,9 @@ class Soak:
 
     def sample(self):
         pid = self.running.pid
-        self.samples.append((time.monotonic() - self.began, harness.rss_mib(pid), harness.descriptors(pid),
-                             harness.threads(pid)))
+        self.samples.append(
+            (time.monotonic() - self.began, harness.rss_mib(pid), harness.descriptors(pid), harness.threads(pid))
+        )
         moment, rss, descriptors, threads = self.samples[-1]
         print(f"{moment:7.1f} s  RSS {rss:7.1f} MiB  {descriptors:3} descriptors  {threads:2} threads", flush=True)
         return self.samples[-1]
@@ -420,9 +485,18 @@ class Soak:
         shim = os.path.join(self.t.tools, "faults", "libfaults_clock.so")
         require(os.path.exists(shim), f"{shim} is not there: cmake --build --preset release --target faults")
         self.running = self.t.start(
-            "-interface", "near0", "-config", self.t.path("soak.yaml"), "--counters", self.t.path("counters.json"),
-            "--output", "none", "--set", "capture.workers=2",
-            env={"LD_PRELOAD": shim, "FAULTS_CLOCK": self.t.path("clock")}).ready()
+            "-interface",
+            "near0",
+            "-config",
+            self.t.path("soak.yaml"),
+            "--counters",
+            self.t.path("counters.json"),
+            "--output",
+            "none",
+            "--set",
+            "capture.workers=2",
+            env={"LD_PRELOAD": shim, "FAULTS_CLOCK": self.t.path("clock")},
+        ).ready()
 
     def settle(self):
         """As at the beginning, everything there; then what is held is compared."""
@@ -451,7 +525,9 @@ class Soak:
             except Miss as miss:
                 raise Miss(f"{name} at {time.monotonic() - self.began:.1f} s: {miss}") from None
             require(self.running.alive(), f"{name}: ended: {self.running.done and self.running.done.said()}")
-            time.sleep(self.chance.expovariate(1 / CALM) if self.options.minutes > 2 else self.chance.uniform(0.1, CALM))
+            time.sleep(
+                self.chance.expovariate(1 / CALM) if self.options.minutes > 2 else self.chance.uniform(0.1, CALM)
+            )
             if time.monotonic() > sampled + 10:
                 self.sample()
                 sampled = time.monotonic()
@@ -462,14 +538,19 @@ class Soak:
         self.finish()
 
     def judge_growth(self, first, last):
-        for what, before, after, more in (("RSS", first[1], last[1], 8), ("descriptors", first[2], last[2], 2),
-                                          ("threads", first[3], last[3], 1)):
+        for what, before, after, more in (
+            ("RSS", first[1], last[1], 8),
+            ("descriptors", first[2], last[2], 2),
+            ("threads", first[3], last[3], 1),
+        ):
             if after > before + more:
                 self.misses.append(f"{what} went from {before:.0f} to {after:.0f}")
         third = len(self.samples) // 3
         if third >= 10:
-            middle, end = (statistics.median(sample[1] for sample in part)
-                           for part in (self.samples[third : 2 * third], self.samples[2 * third :]))
+            middle, end = (
+                statistics.median(sample[1] for sample in part)
+                for part in (self.samples[third : 2 * third], self.samples[2 * third :])
+            )
             if end > middle + 4:
                 self.misses.append(f"RSS grows: {middle:.1f} MiB in the second third, {end:.1f} MiB in the last")
 
@@ -478,8 +559,8 @@ class Soak:
         began = time.monotonic()
         done = self.running.stop(10)
         seconds = time.monotonic() - began
-        self.udp.finish()
-        self.tcp.finish()
+        self.udp.end(signal.SIGTERM)
+        self.tcp.end(signal.SIGTERM)
         counters = self.t.counters()
         if done.status:
             self.misses.append(f"status {done.status}: {done.said()}")
@@ -490,8 +571,10 @@ class Soak:
             if words in done.err:
                 self.misses.append(next(line for line in done.lines() if words in line)[-200:])
         for name, collector in (("UDP", self.udp), ("TCP", self.tcp)):
-            print(f"{name} collector: {collector.starts} lives, {collector.sessions} sessions, {collector.messages} messages,"
-                  f" {collector.records} records in its last")
+            print(
+                f"{name} collector: {collector.starts} lives, {collector.sessions} sessions, {collector.messages} messages,"
+                f" {collector.records} records in its last"
+            )
             if collector.lost:
                 self.misses.append(f"the {name} collector itself lost {collector.lost} datagrams")
             if collector.faults:
@@ -499,14 +582,16 @@ class Soak:
             if collector.records == 0:
                 self.misses.append(f"{name}: no record came")
         print("events: " + ", ".join(f"{name} {count}" for name, count in sorted(self.counts.items())))
-        print(f"end in {seconds:.1f} s; {counters['packets_received']} packets, {counters['packets_dropped']} dropped, "
-              f"{counters['records_sent']} records sent, {counters['records_not_sent']} not, identity {difference}")
+        print(
+            f"end in {seconds:.1f} s; {counters['packets_received']} packets, {counters['packets_dropped']} dropped, "
+            f"{counters['records_sent']} records sent, {counters['records_not_sent']} not, identity {difference}"
+        )
 
     def close(self):
         self.t.close()
         for collector in (self.udp, self.tcp):
             if collector.pid:
-                collector.kill()
+                collector.end(signal.SIGKILL)
         self.holder.stdin.close()
 
 

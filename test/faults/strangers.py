@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What strangers send: keys that fall together, floods, streams without an end, half requests; and what they would get."""
+"""What strangers send: keys that fall together, floods, streams without an end, half requests; what they would get."""
 
 import concurrent.futures
 import json
@@ -48,10 +48,15 @@ def compare_families(t, families, protocol, *arguments):
         worst = max(worst, (taken, family))
         if taken > ordinary * RATIO:
             slow.append(f"{family} {taken * 1000:.0f} ms")
-    t.note(f"{protocol}: {len(families)} families, spread {ordinary * 1000:.0f} ms, worst {worst[0] * 1000:.0f} ms"
-           f" ({worst[1]})")
-    require(not slow, f"{len(slow)} of {len(families)} families of {protocol} take more than {RATIO} times the"
-            f" {ordinary * 1000:.0f} ms of spread: {', '.join(slow[:4])}")
+    t.note(
+        f"{protocol}: {len(families)} families, spread {ordinary * 1000:.0f} ms, worst {worst[0] * 1000:.0f} ms"
+        f" ({worst[1]})"
+    )
+    require(
+        not slow,
+        f"{len(slow)} of {len(families)} families of {protocol} take more than {RATIO} times the"
+        f" {ordinary * 1000:.0f} ms of spread: {', '.join(slow[:4])}",
+    )
 
 
 def families_of(t):
@@ -68,7 +73,9 @@ def collisions_syn(t):
     compare_families(t, families_of(t), "syn")
 
 
-@test("The same for the table for people: its own index cannot be searched for collisions either", limit=120, alone=True)
+@test(
+    "The same for the table for people: its own index cannot be searched for collisions either", limit=120, alone=True
+)
 def collisions_table(t):
     families = [name for name in families_of(t) if not name.startswith("word")] + ["fnv"]
     compare_families(t, families, "udp", "--output", "table")
@@ -81,8 +88,9 @@ def collisions_live(t):
         # Idle for longer than the run, so that all of them are in the table at once.
         running = t.live("--output", "none", "--set", "export.inactive_timeout=60s")
         place = os.path.join(t.tools, "bench", "bench_blast")
-        ordinary = subprocess.Popen([place, far, "--rate", "20000", "--seconds", "25", "--flows", "20000"],
-                                    stdout=subprocess.PIPE)
+        ordinary = subprocess.Popen(
+            [place, far, "--rate", "20000", "--seconds", "25", "--flows", "20000"], stdout=subprocess.PIPE
+        )
         chosen = int(t.tool("collide", family, "udp", 50_000, "--send", far, 2000))
         sent = json.loads(ordinary.communicate(timeout=60)[0])["sent"] + chosen
         done = running.stop(10)
@@ -149,8 +157,11 @@ class Records:
 
     def fields_of(self, number, record):
         ident = self.layouts[number][2][0, 148]
-        return {name: record[at - 8 if at > ident[0] else at :][:size].hex()
-                for name, at, size in self.layouts[number][0] if name != (0, 148)}
+        return {
+            name: record[at - 8 if at > ident[0] else at :][:size].hex()
+            for name, at, size in self.layouts[number][0]
+            if name != (0, 148)
+        }
 
 
 EARLY, LATE = b"\x0a\x01", b"\x0a\x03"
@@ -164,8 +175,11 @@ def first_difference(reader, base, found):
         if key not in found:
             return f"{who}: no such record"
         wanted, got = (reader.fields_of(*some[0]) for some in (records, found[key]))
-        fields = [f"{pen}/{number} {int(value, 16)} -> {int(got.get((pen, number), '0'), 16)}"
-                  for (pen, number), value in wanted.items() if got.get((pen, number)) != value]
+        fields = [
+            f"{pen}/{number} {int(value, 16)} -> {int(got.get((pen, number), '0'), 16)}"
+            for (pen, number), value in wanted.items()
+            if got.get((pen, number)) != value
+        ]
         return f"{who}: {', '.join(fields[:3]) or f'{len(records)} -> {len(found[key])} records'}"
     return "records too many"
 
@@ -174,10 +188,23 @@ def flood_run(t, kind, packets, seconds, flows):
     """Timeouts scaled with the length, so that the shorter form fills the table as the long one does."""
     capture = t.path("flood.pcap")
     t.tool("flood", kind, packets, seconds, capture)
-    done = t.run("--read", capture, "--write-ipfix", t.path("flood.ipfix"), "--set", "export.fields=extended",
-                 "--set", f"flow.max_flows={flows}", "--set", f"export.active_timeout={seconds * 2 // 3}s",
-                 "--set", f"export.inactive_timeout={max(15, seconds // 4)}s",
-                 "--counters", t.path("counters.json"), limit=120)
+    done = t.run(
+        "--read",
+        capture,
+        "--write-ipfix",
+        t.path("flood.ipfix"),
+        "--set",
+        "export.fields=extended",
+        "--set",
+        f"flow.max_flows={flows}",
+        "--set",
+        f"export.active_timeout={seconds * 2 // 3}s",
+        "--set",
+        f"export.inactive_timeout={max(15, seconds // 4)}s",
+        "--counters",
+        t.path("counters.json"),
+        limit=120,
+    )
     require(done.status == 0, f"{kind}: status {done.status}: {done.said()}")
     t.exact()
     return done, Records(t.path("flood.ipfix"), (EARLY, LATE))
@@ -199,10 +226,14 @@ def flood_table(t, flows, packets, seconds):
         same = sum(early.get(key) == value for key, value in base[0].items())
         extra = sum(key not in base[0] for key in early)
         other = sum(late.get(key) != value for key, value in base[1].items())
-        t.note(f"{kind:<8} {same:>9} {len(base[0]) - same:>9} {extra:>6} {other:>14} {done.cpu:>6.2f}"
-               f" {done.peak_mib:>6.0f}")
+        t.note(
+            f"{kind:<8} {same:>9} {len(base[0]) - same:>9} {extra:>6} {other:>14} {done.cpu:>6.2f}"
+            f" {done.peak_mib:>6.0f}"
+        )
         if early != base[0]:
-            bad.append(f"{kind}: {len(base[0]) - same} of {len(base[0])} differ, {first_difference(reader, base[0], early)}")
+            bad.append(
+                f"{kind}: {len(base[0]) - same} of {len(base[0])} differ, {first_difference(reader, base[0], early)}"
+            )
         elif flows > 10_000 and late != base[1]:
             bad.append(f"{kind}: {other} late ones differ, {first_difference(reader, base[1], late)}")
     require(not bad, "; ".join(bad[:3]) + (f" (+{len(bad) - 3} kinds)" if len(bad) > 3 else ""))
@@ -261,7 +292,7 @@ def streams():
     head, udp = pcap_udp[:24], pcap_udp[24:]
     sections = traffic.pcapng(frame_of("tcp"))
     section, interface = ng(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), ng(1, struct.pack("<HHI", 1, 0, 0))
-    ng_udp = traffic.pcapng(frame_of("udp"))[len(traffic.pcapng([])):]
+    ng_udp = traffic.pcapng(frame_of("udp"))[len(traffic.pcapng([])) :]
     early = struct.pack("<IIII", 0, 0, 0, 0)
     yield "pcap-nothing-matches", pcap_tcp, udp * 1000
     yield "pcap-empty-packets", pcap_tcp, early * 4000
@@ -274,7 +305,9 @@ def streams():
     yield "pcapng-name-resolution", sections, ng(4, struct.pack("<HH", 0, 0)) * 4000
     yield "pcapng-statistics", sections, ng(5, struct.pack("<III", 0, 0, 0)) * 4000
     yield "pcapng-secrets", sections, ng(10, struct.pack("<II", 0x544C534B, 4) + b"abcd") * 4000
-    yield "pcapng-custom", sections, ng(0xBAD, struct.pack("<I", 1)) * 2000 + ng(0x40000BAD, struct.pack("<I", 1)) * 2000
+    yield "pcapng-custom", sections, ng(0xBAD, struct.pack("<I", 1)) * 2000 + ng(
+        0x40000BAD, struct.pack("<I", 1)
+    ) * 2000
     yield "pcapng-sections", sections, section * 4000
     yield "pcapng-sections-and-interfaces", sections, (section + interface) * 2000
     yield "pcapng-interfaces", sections, interface * 4000
@@ -297,9 +330,22 @@ def end_of_stream(t, number, name, first, block, how, more):
     reader, writer = endless(first, block)
     matched = len(first) > 30 and name != "pcap-first-of-all-nothing"
     counters = f"counters{number}.json"
-    running = t.start("--read", "-", "--filter", "tcp", "--write-ipfix", t.path(f"out{number}.ipfix"),
-                      "--output", "none", "--counters", t.path(counters), *FOREVER, *more,
-                      *(("--duration", "1s") if how == "duration" else ()), stdin=reader)
+    running = t.start(
+        "--read",
+        "-",
+        "--filter",
+        "tcp",
+        "--write-ipfix",
+        t.path(f"out{number}.ipfix"),
+        "--output",
+        "none",
+        "--counters",
+        t.path(counters),
+        *FOREVER,
+        *more,
+        *(("--duration", "1s") if how == "duration" else ()),
+        stdin=reader,
+    )
     os.close(reader)
     try:
         if how == "duration":
@@ -310,8 +356,10 @@ def end_of_stream(t, number, name, first, block, how, more):
         require("a thread does not end" not in done.err, done.said())
         require(done.peak_mib < 600, f"{done.peak_mib:.0f} MiB")
         # Silence before there is a capture at all may be called a fault, and interfaces without an end as well.
-        require(done.status == 0 or (done.status == FAILURE and (not matched or "interface" in done.err)),
-                f"status {done.status}: {done.said()}")
+        require(
+            done.status == 0 or (done.status == FAILURE and (not matched or "interface" in done.err)),
+            f"status {done.status}: {done.said()}",
+        )
         if matched:
             sent = t.exact(counters)["packets_in_records_sent"]
             require(sent == 1, f"{sent} packets exported, not 1")
@@ -326,8 +374,11 @@ def end_of_stream(t, number, name, first, block, how, more):
 
 def all_streams(t, how):
     workers = ((), ("--set", "capture.workers=2")) if t.full or how == "duration" else ((),)
-    every = [(*stream, how, more) for more in workers
-             for stream in [*streams(), *((name, first, b"") for name, first in silent_streams())]]
+    every = [
+        (*stream, how, more)
+        for more in workers
+        for stream in [*streams(), *((name, first, b"") for name, first in silent_streams())]
+    ]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         bad = list(filter(None, pool.map(lambda job: end_of_stream(t, job[0], *job[1]), enumerate(every))))
     require(not bad, f"{len(bad)} of {len(every)} streams: " + "; ".join(bad[:2]))
@@ -411,16 +462,38 @@ def memory_of_a_group(t):
             file.write(str(os.getpid()))
 
     try:
-        running = t.start("-interface", "near0", "--output", "none", "--set", "flow.max_flows=3000000",
-                          "--set", "capture.buffer_size_mb=16", "--set", "capture.workers=1", preexec=join)
+        running = t.start(
+            "-interface",
+            "near0",
+            "--output",
+            "none",
+            "--set",
+            "flow.max_flows=3000000",
+            "--set",
+            "capture.buffer_size_mb=16",
+            "--set",
+            "capture.workers=1",
+            preexec=join,
+        )
         done = running.poll(10)
         if done is None:
             running.kill()
             raise Miss(f"3,000,000 conversations in 512 MiB: it goes on; {running.log_lines()[-1:]}")
         require(done.status == FAILURE, f"status {done.status}: {done.said() or 'not a word'}")
         require(len(done.lines()) == 1 and "flow.max_flows" in done.err, f"not one line that names it: {done.said()}")
-        small = t.start("-interface", "near0", "--output", "none", "--set", "flow.max_flows=20000",
-                        "--set", "capture.buffer_size_mb=16", "--set", "capture.workers=1", preexec=join).ready()
+        small = t.start(
+            "-interface",
+            "near0",
+            "--output",
+            "none",
+            "--set",
+            "flow.max_flows=20000",
+            "--set",
+            "capture.buffer_size_mb=16",
+            "--set",
+            "capture.workers=1",
+            preexec=join,
+        ).ready()
         require(small.stop(10).status == 0, "a table that fits is refused")
     finally:
         for running in t.running:
@@ -431,8 +504,18 @@ def memory_of_a_group(t):
 @test("SIGTERM while memory is being touched ends the start", limit=60)
 def memory_sigterm(t):
     t.link()
-    running = t.start("-interface", "near0", "--output", "none", "--set", "flow.max_flows=5000000",
-                      "--set", "capture.buffer_size_mb=16", "--set", "capture.workers=1")
+    running = t.start(
+        "-interface",
+        "near0",
+        "--output",
+        "none",
+        "--set",
+        "flow.max_flows=5000000",
+        "--set",
+        "capture.buffer_size_mb=16",
+        "--set",
+        "capture.workers=1",
+    )
     until("memory is being touched", lambda: rss_mib(running.pid) > 100 or not running.alive(), 10)
     require(running.alive(), f"ended by itself: {running.done and running.done.said()}")
     peak, done = rss_mib(running.pid), running.stop(3)
@@ -516,8 +599,11 @@ def metrics_half_requests(t):
     for count, octets, every in ((50, slow, 3.0), (200, slow, 0.5), (200, b"", 1.0), (500, b"", 1.0)):
         slowest = half_requests(t, running, count, octets, every, 15 if t.full else 7)
         t.note(f"{count} connections: slowest answer {slowest * 1000:.0f} ms")
-    until("threads and descriptors are what they were", lambda: harness.threads(running.pid) <= before[0] + 2
-          and harness.descriptors(running.pid) <= before[1] + 20, 40)
+    until(
+        "threads and descriptors are what they were",
+        lambda: harness.threads(running.pid) <= before[0] + 2 and harness.descriptors(running.pid) <= before[1] + 20,
+        40,
+    )
     require(rss_mib(running.pid) < before[2] + 64, f"{rss_mib(running.pid) - before[2]:.0f} MiB more")
     require(running.stop(10).status == 0, "status")
 
@@ -533,8 +619,15 @@ def metrics_odd_requests(t):
         ("200,000 header lines", b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: y\r\n" * 200_000 + b"\r\n"),
         ("a path of 8 MiB", b"GET /" + b"a" * (8 << 20) + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
         ("a line without an end", b"G" * (8 << 20)),
-        ("a large body", b"POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999\r\n\r\n" + b"b" * (8 << 20)),
-        ("chunks", b"POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 200_000),
+        (
+            "a large body",
+            b"POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999\r\n\r\n" + b"b" * (8 << 20),
+        ),
+        (
+            "chunks",
+            b"POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + b"1\r\na\r\n" * 200_000,
+        ),
         ("negative length", b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n"),
         ("NUL octets", bytes(1 << 20)),
         ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500)),
@@ -569,13 +662,21 @@ def metrics_host(t):
     for host in ("127.0.0.1:9108", "localhost:9108", "127.0.0.1", "localhost"):
         answer = page(9108, f"GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         require(is_page(answer), f"Host {host}: {answer[:30]}")
-    for host in ("evil.example", "evil.example:9108", "127.0.0.1.evil.example", "localhost.evil.example:9108",
-                 "evil.example:127.0.0.1", "user@127.0.0.1"):
+    for host in (
+        "evil.example",
+        "evil.example:9108",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:9108",
+        "evil.example:127.0.0.1",
+        "user@127.0.0.1",
+    ):
         answer = page(9108, f"GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         require(not is_page(answer), f"Host {host}: gets the page")
         require(b"chompy_probe_" not in answer, f"Host {host}: gets counters")
-    for name, head in (("no Host", b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n"),
-                       ("two Hosts", b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n")):
+    for name, head in (
+        ("no Host", b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n"),
+        ("two Hosts", b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n"),
+    ):
         require(not is_page(page(9108, head)), f"{name}: gets the page")
     require(running.stop(10).status == 0, "status")
 
@@ -599,8 +700,11 @@ def check_privileges(pid, allowed):
 def privileges_live(t):
     t.loopback()
     near, far = t.link()
-    for more in ((), ("--set", "decode.tunnels=inner", "--set", "capture.workers=2"),
-                 ("--set", "metrics.listen=127.0.0.1:9109")):
+    for more in (
+        (),
+        ("--set", "decode.tunnels=inner", "--set", "capture.workers=2"),
+        ("--set", "metrics.listen=127.0.0.1:9109"),
+    ):
         running = t.live("--output", "none", *more)
         check_privileges(running.pid, NET_RAW)
         require(running.stop(10).status == 0, "status")
@@ -625,14 +729,29 @@ def privileges_enough(t):
     config = t.path("c.yaml", "export:\n  inactive_timeout: 1s\n")
     private = t.path("private")
     os.mkdir(private, 0o700)
-    running = t.start("-interface", near, "-config", config, "--counters", os.path.join(private, "c.json"),
-                      "--set", "capture.buffer_size_mb=16", "--set", "capture.workers=2", "--output", "none").ready()
+    running = t.start(
+        "-interface",
+        near,
+        "-config",
+        config,
+        "--counters",
+        os.path.join(private, "c.json"),
+        "--set",
+        "capture.buffer_size_mb=16",
+        "--set",
+        "capture.workers=2",
+        "--output",
+        "none",
+    ).ready()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
         collector.bind(("127.0.0.1", 0))
         collector.settimeout(10)
         port = collector.getsockname()[1]
-        t.path("c.yaml", f"export:\n  inactive_timeout: 1s\n  collectors: ['udp://127.0.0.1:{port}', "
-               f"'file://{private}/out.ipfix']\ncapture:\n  bpf_filter: udp\n")
+        t.path(
+            "c.yaml",
+            f"export:\n  inactive_timeout: 1s\n  collectors: ['udp://127.0.0.1:{port}', "
+            f"'file://{private}/out.ipfix']\ncapture:\n  bpf_filter: udp\n",
+        )
         running.reload()
         until("the reload", lambda: "in force" in running.log(), 10)
         probe.ip("link", "del", near)
