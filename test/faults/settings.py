@@ -187,7 +187,7 @@ def settings_texts(t):
     require(not bad, f"{len(bad)} of {count} texts: " + "; ".join(bad[:3]))
 
 
-@test("Marks of YAML in any order are judged at once", limit=120)
+@test("Marks of YAML in any order are judged at once", limit=240)
 def settings_soup(t):
     count = 2000 if t.full else 250
     found = [check(t, f"seed {i}", soup(i, 1 + i % 40), (0, CONFIGURATION), 4) for i in range(count)]

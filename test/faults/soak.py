@@ -7,8 +7,8 @@
 Traffic at the highest rate that is loss-free here goes over a pair of interfaces between two namespaces; IPFIX goes by
 UDP and by TCP to collectors of this script, which hold every message against RFC 7011.  At seeded times the settings
 are read again, good ones and bad ones, collectors die and come back, the interface goes down, away and comes anew, SYNs
-flood, the wall clock jumps, the process is stopped for a second.  At the end the accounting identity must be exact, sequence
-numbers right, memory, descriptors and threads what they were, and SIGTERM must be over in 10 seconds.
+flood, the wall clock jumps, the process is stopped for a second.  At the end the accounting identity must be exact,
+sequence numbers right, memory, descriptors and threads what they were, and SIGTERM must be over in 10 seconds.
 """
 
 import argparse
@@ -572,8 +572,8 @@ class Soak:
                 self.misses.append(next(line for line in done.lines() if words in line)[-200:])
         for name, collector in (("UDP", self.udp), ("TCP", self.tcp)):
             print(
-                f"{name} collector: {collector.starts} lives, {collector.sessions} sessions, {collector.messages} messages,"
-                f" {collector.records} records in its last"
+                f"{name} collector: {collector.starts} lives, {collector.sessions} sessions,"
+                f" {collector.messages} messages, {collector.records} records in its last"
             )
             if collector.lost:
                 self.misses.append(f"the {name} collector itself lost {collector.lost} datagrams")

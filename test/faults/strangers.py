@@ -91,13 +91,29 @@ def collisions_live(t):
         ordinary = subprocess.Popen(
             [place, far, "--rate", "20000", "--seconds", "25", "--flows", "20000"], stdout=subprocess.PIPE
         )
+        cpu = []  # seconds of processor at each moment
+        watch = threading.Thread(target=lambda: watch_cpu(running, cpu, 24))
+        watch.start()
         chosen = int(t.tool("collide", family, "udp", 50_000, "--send", far, 2000))
         sent = json.loads(ordinary.communicate(timeout=60)[0])["sent"] + chosen
+        watch.join()
         done = running.stop(10)
         require(done.status == 0, f"status {done.status}: {done.said()}")
         counters = t.exact()
+        early, late = cpu[11] - cpu[3], cpu[23] - cpu[15]
+        t.note(f"{family}: processor {early:.2f} s in seconds 3 to 11, {late:.2f} s in seconds 15 to 23")
         require(counters["packets_dropped"] == 0, f"{counters['packets_dropped']} packets dropped")
         require(counters["packets_received"] == sent, f"{counters['packets_received']} of {sent} packets received")
+        require(late < 2 * early + 0.2, f"the same traffic takes {late:.2f} s of processor, {early:.2f} s at first")
+
+
+def watch_cpu(running, found, seconds):
+    began = time.monotonic()
+    for i in range(seconds):
+        time.sleep(max(0.0, began + i - time.monotonic()))
+        with open(f"/proc/{running.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        found.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
 
 
 # ---- floods
@@ -239,12 +255,12 @@ def flood_table(t, flows, packets, seconds):
     require(not bad, "; ".join(bad[:3]) + (f" (+{len(bad) - 3} kinds)" if len(bad) > 3 else ""))
 
 
-@test("1,000 living conversations have the same records with and without a flood, default table", limit=100)
+@test("1,000 living conversations have the same records with and without a flood, default table", limit=240)
 def flood_default_table(t):
     flood_table(t, 262_144, *((2_000_000, 60) if t.full else (500_000, 20)))
 
 
-@test("The same with a table of 2,500 conversations", limit=100)
+@test("The same with a table of 2,500 conversations", limit=240)
 def flood_small_table(t):
     flood_table(t, 2_500, *((2_000_000, 60) if t.full else (300_000, 20)))
 
