@@ -17,6 +17,7 @@ Mapping::Mapping(int fd, std::size_t size) : size_{size} {
   void* mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (mapped == MAP_FAILED) throw std::system_error{errno, std::generic_category(), "mmap"};
   data_ = mapped;
+  ::madvise(data_, size, MADV_DONTFORK);  // the ring is ours alone, a child need not map it
 }
 
 Mapping::~Mapping() {

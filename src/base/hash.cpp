@@ -11,7 +11,8 @@ HashKey random_hash_key() noexcept {
   HashKey key{};
   if (::getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) {
     const auto ticks = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-    key = {fold(ticks, 0x9E3779B97F4A7C15U), fold(ticks, 0xC2B2AE3D27D4EB4FU), fold(ticks, 0x165667B19E3779F9U)};
+    std::uint64_t number = 0;
+    for (std::uint64_t& word : key.words) word = fold(ticks + ++number, 0x9E3779B97F4A7C15U) | 1U;
   }
   return key;
 }

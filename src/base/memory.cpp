@@ -25,6 +25,8 @@ ZeroedMemory::ZeroedMemory(std::size_t size, Prefault prefault, Access access)
   data_ = reinterpret_cast<void*>((address + alignment - 1) / alignment * alignment);
   if (alignment == kHugePage)
     ::madvise(data_, mapped_ - alignment, MADV_HUGEPAGE);  // a wish: kernels without it serve small pages
+  // A child process has no use for it, and while it lived every write of ours would copy a page.
+  ::madvise(mapping_, mapped_, MADV_DONTFORK);
   if (prefault == Prefault::yes) {
     for (std::size_t at = 0; at < size; at += kPage) *(static_cast<volatile char*>(data_) + at) = 0;
   }

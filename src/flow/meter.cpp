@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "whiteowl/flow/eviction.hpp"
 #include "whiteowl/flow/expiry.hpp"
 #include "whiteowl/flow/key.hpp"
 #include "whiteowl/flow/table.hpp"
@@ -14,13 +15,15 @@ namespace {
 
 // How many entries an eviction looks at: enough to find one that is worth little, few enough for the packet path.
 constexpr std::uint32_t kEvictionLooks = 64;
+// How many active ones at the front of a list get another turn with each conversation that begins while the table has
+// less than one part in kNearlyFull left: so that, by the time it is full, idle ones stand at the front.
+constexpr std::uint32_t kTurnsAhead = 4, kNearlyFull = 8;
 
 // How many packets ahead of the one in hand entries are fetched: far enough for a miss, few enough to stay in the
 // nearest cache (a TCP packet fetches eight lines).
 constexpr std::size_t kFetchedAhead = 12;
 
-constexpr std::uint32_t due_units(Duration age) noexcept { return static_cast<std::uint32_t>(age.count() >> 20U); }
-// The same of Flow::due.
+// Of Flow::due.
 constexpr std::uint64_t kFlowDueMask = (std::uint64_t{1} << 40U) - 1;
 constexpr std::uint64_t flow_due(Duration age) noexcept { return static_cast<std::uint64_t>(age.count()) >> 24U; }
 
@@ -42,11 +45,12 @@ struct Meter::Impl {
         hash_key{key},
         classifier{decode_settings, flow_settings.vlan_in_key, key},
         capacity{(flow_settings.max_flows + workers - 1) / workers},
-        tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault, fold(key.a, key.b)},
+        tcp{tcp_options, workers, tcp_options.track ? capacity : 0U, flow_settings.prefault,
+            fold(key.words[0], key.words[1])},
         table{capacity, flow_settings.prefault},
         wheel{table.capacity(), flow_settings.prefault},
         closed{table.capacity(), flow_settings.prefault},
-        half_open{table.capacity(), flow_settings.prefault} {}
+        links{table.capacity(), flow_settings.prefault} {}
 
   FlowSettings settings;
   TcpSettings tcp_settings;
@@ -59,7 +63,8 @@ struct Meter::Impl {
   FlowTable table;
   ExpiryWheel wheel;
   IndexQueue<ClosedItem> closed;
-  IndexQueue<std::uint32_t> half_open;
+  EvictionList::Links links;
+  EvictionList unanswered{links}, answered{links};
   MeterCounters counters;
   Duration age{};  // behind the last batch
   std::array<FlowTable::Candidate, FrameBatch::kCapacity>
@@ -186,9 +191,8 @@ struct Meter::Impl {
     record.ip_version = key.ip_version();
     // The same conversation has the same id on any worker, in any process: a fixed hash of what it is and when it
     // began.
-    constexpr HashKey kPublic{0x243F6A8885A308D3U, 0x13198A2E03707344U, 0xA4093822299F31D0U};
     const auto born = static_cast<std::uint64_t>(flow.born.time_since_epoch().count());
-    record.flow_id = (fold(key.hash(kPublic), born ^ 0x082EFA98EC4E6C89U) & ~std::uint64_t{1}) | direction;
+    record.flow_id = (fold(key.identity(), born ^ 0x082EFA98EC4E6C89U) & ~std::uint64_t{1}) | direction;
   }
   [[nodiscard]] std::uint32_t interface_index(std::uint8_t interface) const noexcept {
     const auto& indexes = settings.interface_index;
@@ -239,9 +243,14 @@ struct Meter::Impl {
 
   // ---- the end of a conversation
 
-  void remove(std::uint32_t index) noexcept { table.erase(index, table.flow(index).key.hash(hash_key)); }
+  void remove(std::uint32_t index) noexcept {
+    list_of(index).remove(index);
+    table.erase(index, table.flow(index).key.hash(hash_key));
+  }
   // The conversation may be removed once its records are made: until then its place in the index has been fetched.
-  void fetch_removal(std::uint32_t index) noexcept { table.prefetch_bucket(table.flow(index).key.hash(hash_key)); }
+  void fetch_removal(std::uint32_t index) const noexcept {
+    table.prefetch_bucket(table.flow(index).key.hash(hash_key));
+  }
   void look(std::uint32_t index, Duration now) noexcept {
     Flow& flow = table.flow(index);
     if (flow.in_use == 0) return;
@@ -257,11 +266,12 @@ struct Meter::Impl {
         now, [this, now](std::uint32_t index) { look(index, now); },
         [this](std::uint32_t index) { table.fetch_all(index); });
     while (const auto* item = closed.front()) {
-      if (static_cast<std::int32_t>(due_units(now) - item->due) <= 0) break;
-      const std::uint32_t index = item->index;
+      if (item->is_ahead_of(now)) break;
+      const auto index = static_cast<std::uint32_t>(item->index);
       if (const auto* later = closed.later(kFetchedAhead); later != nullptr) {
-        table.fetch_all(later->index);
-        if (tcp_settings.track) tcp.fetch_all(later->index + 1);
+        const auto ahead = static_cast<std::uint32_t>(later->index);
+        table.fetch_all(ahead);
+        if (tcp_settings.track) tcp.fetch_all(ahead + 1);
       }
       closed.pop();
       Flow& flow = table.flow(index);
@@ -278,18 +288,31 @@ struct Meter::Impl {
     Flow& flow = table.flow(index);
     if (flow.in_closed != 0) return;
     flow.in_closed = 1;
-    closed.push({.index = index, .due = due_units(end_of(index))});
+    closed.push(ClosedItem::at(index, end_of(index)));
   }
 
   // ---- a full table
 
-  [[nodiscard]] bool without_answer(std::uint32_t index) noexcept {
+  [[nodiscard]] EvictionList& list_of(std::uint32_t index) noexcept {
+    return table.flow(index).unanswered != 0 ? unanswered : answered;
+  }
+  void begin_unanswered(std::uint32_t index, Duration now) noexcept {
+    table.flow(index).unanswered = 1;
+    unanswered.append(index, now);
+  }
+  // Requires: the conversation stands among the unanswered.
+  void note_answer(const ClassifiedPacket& item, std::uint32_t index) noexcept {
     Flow& flow = table.flow(index);
-    if (flow.in_use == 0) return false;
-    if (metered_tcp(flow)) return flow.tcp.state == TcpState::syn_sent || flow.tcp.state == TcpState::syn_ack_seen;
-    const FlowDirection& one = table.way(index, 0);
-    const FlowDirection& other = table.way(index, 1);
-    return one.packets + other.packets <= 1 && !(one.ever != 0 && other.ever != 0);
+    if (table.way(index, 0).ever == 0 || table.way(index, 1).ever == 0) return;
+    if (flow.key.protocol() == ip_protocol::kTcp) {
+      const bool open = tcp_settings.track
+                            ? is_open(flow.tcp.state)
+                            : item.packet.tcp == nullptr || (item.packet.tcp->flags() & tcp_flag::kSyn) == 0;
+      if (!open) return;
+    }
+    unanswered.remove(index);
+    flow.unanswered = 0;
+    answered.append(index, item.age);
   }
   void evict(std::uint32_t index, Counter& counter) noexcept {
     export_both(index, FlowEndReason::lack_of_resources);
@@ -299,51 +322,72 @@ struct Meter::Impl {
     for (FlowTable::Candidate& candidate : candidates)
       if (candidate.flow == &table.flow(index)) candidate.flow = nullptr;
   }
-  // Those who go next have not been looked at for as long as the table is large: first their entries are fetched, then,
-  // with the keys in them, their places in the index.
-  void fetch_victims() noexcept {
-    if (const auto* later = half_open.later(kFetchedAhead); later != nullptr) fetch_lines(table.flow(*later));
-    if (const auto* sooner = half_open.later(kFetchedAhead / 2); sooner != nullptr) fetch_removal(*sooner);
+  [[nodiscard]] bool deserves_another_turn(const EvictionList& list, std::uint32_t index) const noexcept {
+    return table.flow(index).closed == 0 && list.active_since_placed(index, last_seen(index));
   }
-  // What costs least goes first: the oldest conversation that never got an answer, else the longest idle one among
-  // those that are due next.
+  // The front of the list, if it was idle since it was placed there.  If the first kEvictionLooks all were active, the
+  // longest idle of them.  None: the list is empty.
+  [[nodiscard]] std::uint32_t least_active(EvictionList& list, Duration now) noexcept {
+    std::uint32_t least = FlowTable::kNone;
+    for (std::uint32_t looks = 0; looks < kEvictionLooks; ++looks) {
+      const std::uint32_t index = list.front();
+      if (index == EvictionList::kNone) break;
+      fetch_next_victims(list);
+      if (!deserves_another_turn(list, index)) return index;
+      if (least == FlowTable::kNone || last_seen(index) < last_seen(least)) least = index;
+      list.remove(index);
+      list.append(index, now);
+    }
+    return least;
+  }
+  // Who goes next has not been looked at for as long as the table is large: first its entry is fetched, then, with the
+  // key in it, its place in the index.
+  void fetch_next_victims(const EvictionList& list) const noexcept {
+    if (const auto sooner = list.later(kFetchedAhead / 2); sooner != EvictionList::kNone) fetch_removal(sooner);
+    if (const auto later = list.later(kFetchedAhead); later != EvictionList::kNone) table.fetch_entry(later);
+  }
+  void turn_ahead(EvictionList& list, Duration now) noexcept {
+    for (std::uint32_t turns = 0; turns < kTurnsAhead; ++turns) {
+      const std::uint32_t index = list.front();
+      if (index == EvictionList::kNone || !deserves_another_turn(list, index)) return;
+      list.remove(index);
+      list.append(index, now);
+    }
+  }
+  // The longest unanswered goes first, else the longest idle.
   void make_room(Duration now) noexcept {
     const std::uint32_t before = table.size();
     advance(now);
     if (table.size() != before) candidates.fill({});  // as in evict(), of whoever was removed
     if (!table.full()) return;
-    for (std::uint32_t looks = 0; looks < kEvictionLooks; ++looks) {
-      const auto* item = half_open.front();
-      if (item == nullptr) break;
-      const std::uint32_t index = *item;
-      fetch_victims();
-      half_open.pop();
-      table.flow(index).in_half_open = 0;
-      if (without_answer(index)) return evict(index, counters.evictions_half_open);
-    }
+    if (const std::uint32_t index = least_active(unanswered, now); index != FlowTable::kNone)
+      return evict(index, counters.evictions_half_open);
+    evict(least_active(answered, now), counters.evictions);
+  }
+  // The index has no room for this hash, which chance alone does not bring about: of those in the way, an unanswered
+  // one goes, else the longest idle.
+  [[gnu::noinline]] void clear_the_way(std::uint64_t hash) noexcept {
     std::uint32_t victim = FlowTable::kNone;
-    wheel.soonest(kEvictionLooks, [&](std::uint32_t index) {
-      Flow& flow = table.flow(index);
-      if (flow.in_use == 0) return;
-      wheel.schedule(index, std::min(next_deadline(index), now + settings.active_timeout));
-      if (victim == FlowTable::kNone || last_seen(index) < last_seen(victim)) victim = index;
+    table.for_each_in_the_way(hash, [&](std::uint32_t index) {
+      const auto worth = [this](std::uint32_t of) { return std::pair{table.flow(of).unanswered == 0, last_seen(of)}; };
+      if (victim == FlowTable::kNone || worth(index) < worth(victim)) victim = index;
     });
-    // Every entry in use stands in the wheel, so there is one.
-    if (victim != FlowTable::kNone) evict(victim, counters.evictions);
+    evict(victim, counters.evictions_crowded);
   }
 
   // ---- a packet
 
   std::uint32_t begin_conversation(const ClassifiedPacket& item, Duration now) noexcept {
+    if (table.capacity() - table.size() < table.capacity() / kNearlyFull) {
+      turn_ahead(unanswered, now);
+      turn_ahead(answered, now);
+    }
     if (table.full()) make_room(now);
+    while (!table.has_room(item.hash)) [[unlikely]] clear_the_way(item.hash);
     const std::uint32_t index = table.insert(item.key, item.hash, item.direction);
     renew(index, item);
-    Flow& flow = table.flow(index);
+    begin_unanswered(index, now);
     if (!wheel.is_scheduled(index)) wheel.schedule(index, soonest_due(now));
-    if (flow.in_half_open == 0) {
-      flow.in_half_open = 1;
-      half_open.push(index);
-    }
     return index;
   }
   void renew(std::uint32_t index, const ClassifiedPacket& item) noexcept {
@@ -372,28 +416,40 @@ struct Meter::Impl {
     if (export_due(index, now)) {
       flow.tcp = {};
       table.forget_ways(index);
-      renew(index, item);
+      begin_anew(index, item);
     } else {
       flow.due = flow_due(next_deadline(index)) & kFlowDueMask;
     }
     return index;
   }
   [[gnu::noinline]] void observe_tcp(const ClassifiedPacket& item, std::uint32_t index, Flow& flow) noexcept {
-    if (!tcp_settings.track) return observe_flags(item, flow);
+    if (!tcp_settings.track) return observe_flags(item, index, flow);
     if (item.packet.fragment) return tcp.observe_fragment(flow.tcp, item.direction);
     if (item.packet.tcp == nullptr) return;
-    if (tcp.observe(flow.tcp, item.direction, item.packet, item.hash) == TcpVerdict::restart) [[unlikely]]
-      restart(item, index);
+    if (const TcpVerdict verdict = tcp.observe(flow.tcp, item.direction, item.packet, item.hash);
+        verdict >= TcpVerdict::opened) [[unlikely]]
+      heed(verdict, item, index);
     note_closed(flow, flow.tcp.state == TcpState::closed);
   }
-  [[gnu::noinline]] void restart(const ClassifiedPacket& item, std::uint32_t index) noexcept {
+  [[gnu::noinline]] void heed(TcpVerdict verdict, const ClassifiedPacket& item, std::uint32_t index) noexcept {
+    if (verdict == TcpVerdict::opened) {
+      if (table.flow(index).unanswered != 0) note_answer(item, index);
+      return;
+    }
     export_both(index, FlowEndReason::end_of_flow);
-    renew(index, item);
+    begin_anew(index, item);
     tcp.restart(table.flow(index).tcp, item.direction, item.packet, item.hash);
   }
+  // Another conversation takes over the entry.
+  void begin_anew(std::uint32_t index, const ClassifiedPacket& item) noexcept {
+    renew(index, item);
+    list_of(index).remove(index);
+    begin_unanswered(index, item.age);
+  }
   // Without TCP metering a connection is closed by a reset, or when a FIN of each side has passed.
-  static void observe_flags(const ClassifiedPacket& item, Flow& flow) noexcept {
+  void observe_flags(const ClassifiedPacket& item, std::uint32_t index, Flow& flow) noexcept {
     if (item.packet.tcp == nullptr || item.packet.fragment) return;
+    if (flow.unanswered != 0) note_answer(item, index);
     const std::uint16_t flags = item.packet.tcp->flags();
     if ((flags & tcp_flag::kFin) != 0) flow.fins = (flow.fins | 1U << item.direction) & 3U;
     note_closed(flow, flow.fins == 3 || (flags & tcp_flag::kRst) != 0);
@@ -454,6 +510,7 @@ struct Meter::Impl {
     if (packet.source_mac != nullptr) std::memcpy(cold.source_mac.octets.data(), packet.source_mac, 6);
     if (packet.destination_mac != nullptr) std::memcpy(cold.destination_mac.octets.data(), packet.destination_mac, 6);
     cold.mpls_label = packet.mpls_label;
+    if (flow.unanswered != 0) note_answer(item, index);
   }
 
   // ---- a batch, stage by stage
@@ -524,7 +581,8 @@ void Meter::flush(FlowEndReason reason) noexcept {
   self.table.clear();
   self.wheel.clear();
   self.closed.clear();
-  self.half_open.clear();
+  self.unanswered.clear();
+  self.answered.clear();
   self.publish();
 }
 
@@ -545,8 +603,8 @@ const ClassifierCounters& Meter::classifier_counters() const noexcept { return i
 const TcpCounters& Meter::tcp_counters() const noexcept { return impl_->tcp.counters(); }
 std::size_t Meter::memory_octets() const noexcept {
   const Impl& self = *impl_;
-  return self.table.memory_octets() + self.wheel.memory_octets() + self.closed.memory_octets() +
-         self.half_open.memory_octets() + self.tcp.memory_octets();
+  return self.table.memory_octets() + self.wheel.memory_octets() + self.closed.memory_octets() + self.links.octets() +
+         self.tcp.memory_octets();
 }
 
 }  // namespace whiteowl

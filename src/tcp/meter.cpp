@@ -27,7 +27,7 @@ std::uint32_t share(std::uint32_t total, std::uint32_t workers) noexcept {
 }
 
 // Finalizer of splitmix64: every bit of the key depends on every bit of hash and secret.
-std::uint64_t mix(std::uint64_t value) noexcept {
+std::uint64_t scramble(std::uint64_t value) noexcept {
   value = (value ^ (value >> 30U)) * 0xBF58476D1CE4E5B9U;
   value = (value ^ (value >> 27U)) * 0x94D049BB133111EBU;
   return value ^ (value >> 31U);
@@ -97,8 +97,8 @@ struct TcpMeter::Impl {
     return &part;
   }
   [[nodiscard]] SynKeys keys(const Packet& packet, std::uint64_t tuple_hash) const noexcept {
-    const std::uint64_t lower = mix(tuple_hash ^ secret);
-    const std::uint64_t upper = mix(lower);
+    const std::uint64_t lower = scramble(tuple_hash ^ secret);
+    const std::uint64_t upper = scramble(lower);
     return from_lower_end(packet) ? SynKeys{lower, upper} : SynKeys{upper, lower};
   }
   // SYN without RST that is no reuse of the tuple.
@@ -200,6 +200,7 @@ TcpVerdict TcpMeter::observe_any(TcpConversation& conversation, unsigned directi
   const std::int64_t silent_us = segment.time_us - conversation.last_us;
   if (silent_us >= kLongSilenceUs || silent_us <= -kLongSilenceUs) rest_long(directions, cold, segment);
   conversation.last_us = segment.time_us;
+  const bool was_open = is_open(conversation.state);
   const bool copy = impl.rules.dedup && is_captured_copy(exchange, packet);
   sender.last_at = segment.now;
   TcpVerdict verdict = TcpVerdict::duplicate;
@@ -213,6 +214,7 @@ TcpVerdict TcpMeter::observe_any(TcpConversation& conversation, unsigned directi
   }
   if (&directions == &impl.scratch) [[unlikely]]
     impl.keep(conversation, directions);
+  if (verdict == TcpVerdict::counted && !was_open && is_open(conversation.state)) return TcpVerdict::opened;
   return verdict;
 }
 

@@ -71,6 +71,15 @@ void SynCache::remove_oldest(std::uint32_t count) noexcept {
   }
 }
 
+void SynCache::remove_oldest_in_the_way(std::uint64_t key) noexcept {
+  Place oldest = kNowhere;
+  index_.for_each_in_the_way(key, [&](Place place) {
+    const auto younger = [&] { return static_cast<std::int32_t>(entries_[place].last_us - entries_[oldest].last_us); };
+    if (oldest == kNowhere || younger() < 0) oldest = place;
+  });
+  remove(oldest);
+}
+
 void SynCache::make_room(std::int64_t now_us) noexcept {
   for (int i = 0; i < kExpiredPerInsert && oldest_ != kNowhere && age(entries_[oldest_], now_us) > time_to_live_us_;
        ++i) {
@@ -102,6 +111,7 @@ std::uint16_t SynCache::insert(std::uint64_t key, const Segment& syn) noexcept {
     } else {
       place = fresh_++;
     }
+    for (; !index_.has_room(key); counters_.syn_cache_evicted.add()) remove_oldest_in_the_way(key);
     index_.insert(key, place);
     ++size_;
   }

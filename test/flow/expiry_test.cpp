@@ -75,33 +75,26 @@ TEST_CASE("all are looked at once, also those that are put where was looked befo
   CHECK(left.size() == 50);
 }
 
-TEST_CASE("the soonest come first and the look is bounded") {
-  ExpiryWheel wheel{100, Prefault::no};
-  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(i, 1s + i * 1s);
-  std::vector<std::uint32_t> order;
-  const auto put_back = [&](std::uint32_t i) {
-    order.push_back(i);
-    wheel.schedule(i, 1s + i * 1s);
-  };
-  wheel.soonest(5, put_back);
-  CHECK(order == std::vector<std::uint32_t>{0, 1, 2, 3, 4});
-}
-
-TEST_CASE("a look at part of a slot loses nothing of it") {
-  ExpiryWheel wheel{100, Prefault::no};
-  for (std::uint32_t i = 0; i < 100; ++i) wheel.schedule(i, 1s);
-  wheel.soonest(10, [&](std::uint32_t i) { wheel.schedule(i, 1s); });
-  std::set<std::uint32_t> seen;
-  wheel.advance(
-      2s, [&](std::uint32_t i) { seen.insert(i); }, kNobody);
-  CHECK(seen.size() == 100);
+TEST_CASE(
+    "a closed conversation is due once its slot is over, however long its linger and whatever the clock leaps to") {
+  for (const Duration due : {Duration{1s}, Duration{1000h}, Duration{10'000'000s}}) {
+    for (const Duration now : {Duration::zero(), Duration{24h * 365 * 100}}) {
+      const ClosedItem item = ClosedItem::at(7, now + due);
+      CHECK(item.index == 7);
+      CHECK(item.is_ahead_of(now));
+      CHECK(item.is_ahead_of(now + due));
+      CHECK_FALSE(item.is_ahead_of(now + due + 135ms));
+      CHECK_FALSE(item.is_ahead_of(now + due + 700h));
+      CHECK_FALSE(item.is_ahead_of(now + due + 24h * 365 * 50));
+    }
+  }
 }
 
 TEST_CASE("a queue of entries keeps their order through any number of turns") {
   IndexQueue<ClosedItem> queue{3, Prefault::no};
   for (std::uint32_t i = 0; i < 100; ++i) {
-    queue.push({i, i});
-    queue.push({i + 1000, 0});
+    queue.push(ClosedItem::at(i, i * 1s));
+    queue.push(ClosedItem::at(i + 1000, 0s));
     CHECK(queue.front()->index == i);
     queue.pop();
     CHECK(queue.front()->index == i + 1000);

@@ -71,9 +71,9 @@ Says back(Says s) {
 }
 
 struct Bench {
-  explicit Bench(std::uint32_t max_flows = 100) {
+  explicit Bench(std::uint32_t max_flows = 100, const TcpSettings& tcp = {}, const HashKey& key = random_hash_key()) {
     settings.max_flows = max_flows;
-    meter = std::make_unique<Meter>(settings, TcpSettings{}, DecodeSettings{}, 1, sink);
+    meter = std::make_unique<Meter>(settings, tcp, DecodeSettings{}, 1, sink, key);
   }
   void see(Duration time, const Says& s, std::uint8_t interface = 0, bool outgoing = false) {
     const StoredFrame frame = at(time, s);
@@ -379,6 +379,145 @@ TEST_CASE("one-packet flows make room for each other before an answered conversa
   for (std::uint32_t i = 0; i < 1000; ++i) bench.see(100ms + 1us * i, {.from = 0x10000 + i, .to = 2});
   CHECK(bench.meter->counters().evictions_half_open.get() == 1000 - 6);
   CHECK(bench.meter->counters().evictions.get() == 0);
+}
+
+TEST_CASE("whatever one-way packets a stranger sends, in whatever numbers, answered conversations stay") {
+  struct Flood {
+    const char* name;
+    std::uint8_t protocol, flags;
+    unsigned copies;
+    Duration apart;
+  };
+  for (const bool track : {true, false}) {
+    for (const Flood& flood :
+         {Flood{"SYN", 6, 0x02, 1, 0s}, Flood{"SYN twice", 6, 0x02, 2, 1us}, Flood{"ACK", 6, 0x10, 1, 0s},
+          Flood{"ACK three times", 6, 0x10, 3, 30ms}, Flood{"data", 6, 0x18, 1, 0s}, Flood{"SYN-ACK", 6, 0x12, 1, 0s},
+          Flood{"RST", 6, 0x04, 1, 0s}, Flood{"FIN", 6, 0x11, 2, 1us}, Flood{"UDP", 17, 0, 1, 0s},
+          Flood{"UDP twice", 17, 0, 2, 1us}, Flood{"UDP later", 17, 0, 4, 30ms}, Flood{"ICMP", 1, 0, 1, 0s}}) {
+      CAPTURE(track);
+      CAPTURE(flood.name);
+      TcpSettings settings;
+      settings.track = track;
+      Bench bench{64, settings};
+      for (std::uint32_t host = 10; host < 30; ++host) {
+        handshake(bench, 1ms * host, host);
+        bench.see(1ms * host, {.from = host, .to = 2});
+        bench.see(1ms * host, back({.from = host, .to = 2}));
+      }
+      // Ten seconds; each living conversation speaks once in one.
+      for (std::uint32_t i = 0; i < 10'000; ++i) {
+        const Duration now = 100ms + 1ms * i;
+        for (unsigned copy = 0; copy < flood.copies; ++copy) {
+          if (flood.apart * copy > 1ms * i) continue;
+          const auto stranger = 0x10000 + i - static_cast<std::uint32_t>(flood.apart * copy / 1ms);
+          Says says = tcp(stranger, flood.flags, i, 77);
+          says.protocol = flood.protocol;
+          bench.see(now, says);
+        }
+        if (i % 1000 >= 20) continue;
+        const std::uint32_t host = 10 + i % 1000;
+        bench.see(now, tcp(host, 0x18, 101 + i, 501));
+        bench.see(now, back({.from = host, .to = 2}));
+      }
+      for (const FlowRecord& r : bench.sink.records) {
+        const auto one = r.source_address.octets[1], other = r.destination_address.octets[1];
+        CHECK_MESSAGE((one != 0 || other != 0), "a record of a living conversation");
+      }
+      CHECK(bench.meter->counters().evictions.get() == 0);
+      CHECK(bench.meter->counters().evictions_half_open.get() >= 9'000);
+      bench.meter->flush(FlowEndReason::forced_end);
+    }
+  }
+}
+
+TEST_CASE("handshakes that somebody answers and nobody completes leave before open conversations") {
+  for (const bool track : {true, false}) {
+    CAPTURE(track);
+    TcpSettings settings;
+    settings.track = track;
+    Bench bench{64, settings};
+    for (std::uint32_t host = 10; host < 50; ++host) handshake(bench, 1ms * host, host);
+    for (std::uint32_t i = 0; i < 5000; ++i) {
+      bench.see(100ms + 1us * i, tcp(0x10000 + i, 0x02, i, 0));
+      bench.see(100ms + 1us * i, server(0x10000 + i, 0x12, 500, i + 1));
+    }
+    CHECK(bench.meter->counters().evictions.get() == 0);
+    CHECK(bench.meter->counters().evictions_half_open.get() == 5000 - 24);
+  }
+}
+
+TEST_CASE("answered conversations that rest leave before those that speak, wherever these stand") {
+  Bench bench{800};
+  // The speakers come first, so that they stand at the front of whatever order there is.
+  for (std::uint32_t host = 10; host < 210; ++host) {
+    bench.see(1ms * host, {.from = host, .to = 2});
+    bench.see(1ms * host, back({.from = host, .to = 2}));
+  }
+  const auto speak = [&bench](Duration now) {
+    for (std::uint32_t host = 10; host < 210; ++host) bench.see(now, {.from = host, .to = 2});
+  };
+  for (std::uint32_t i = 0; i < 5000; ++i) {
+    const Says says{.from = 0x10000 + i, .to = 2};
+    const Duration now = 1s + 1ms * i;
+    bench.see(now, says);
+    bench.see(now, back(says));
+    if (i % 200 == 0) speak(now);
+  }
+  CHECK(bench.meter->counters().evictions.get() == 5000 - 600);
+  for (const FlowRecord& r : bench.sink.records) {
+    CHECK(r.source_address.octets[1] + r.destination_address.octets[1] != 0);
+  }
+}
+
+TEST_CASE("whoever knows the key shortens his own conversations and costs others nothing") {
+  constexpr HashKey kKnown{11, 22, 33, 44, 55, 66};
+  constexpr std::uint32_t kHome = 5, kBuckets = 1024;
+  Bench bench{4096, {}, kKnown};
+  for (std::uint32_t host = 10; host < 30; ++host) handshake(bench, 1ms * host, host);
+  std::uint32_t sent = 0;
+  Packet packet{};
+  std::uint8_t source[4], destination[4] = {10, 0, 0, 2};
+  packet.source_address = source;
+  packet.destination_address = destination;
+  packet.ip_version = 4;
+  packet.protocol = 17;
+  packet.source_port = 1000;
+  packet.destination_port = 2000;
+  for (std::uint32_t stranger = 0x10000; sent < 500; ++stranger) {
+    const std::uint32_t address = 0x0A000000U + stranger;
+    for (unsigned i = 0; i < 4; ++i) source[i] = static_cast<std::uint8_t>(address >> (24 - 8 * i));
+    if (directed_key(packet, false).key.hash(kKnown) % kBuckets != kHome) continue;
+    bench.see(100ms + 1us * sent, {.from = stranger, .to = 2});
+    ++sent;
+  }
+  const auto& counters = bench.meter->counters();
+  // Sixteen buckets of seven places, some of which others had.
+  CHECK(counters.evictions_crowded.get() >= 500 - 112);
+  CHECK(counters.evictions_crowded.get() <= 500 - 112 + 20);
+  CHECK(counters.evictions.get() + counters.evictions_half_open.get() == 0);
+  CHECK(counters.conversations.get() == 20 + 500 - counters.evictions_crowded.get());
+  for (const FlowRecord& r : bench.sink.records) {
+    CHECK(r.end_reason == FlowEndReason::lack_of_resources);
+    CHECK(r.protocol == 17);
+  }
+  bench.meter->flush(FlowEndReason::forced_end);
+  std::uint64_t packets = 0;
+  for (const FlowRecord& r : bench.sink.records) packets += r.packets;
+  CHECK(packets == 500 + 20 * 3);
+}
+
+TEST_CASE("a linger of a thousand hours ends, and the table goes round meanwhile") {
+  TcpSettings settings;
+  settings.close_linger = 1000h;
+  Bench bench{64, settings};
+  bench.settings.inactive_timeout = 1000h;
+  bench.meter->set_timeouts(2000h, 1000h, 1000h);
+  handshake(bench, 0s, 10);
+  bench.see(1s, tcp(10, 0x04, 101, 0));
+  bench.wait_until(999h);
+  CHECK(bench.sink.records.empty());
+  bench.wait_until(1001h);
+  CHECK(bench.sink.records.size() == 2);
 }
 
 TEST_CASE("every packet is in a record of its direction, however soon a full table loses and regains a conversation") {

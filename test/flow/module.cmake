@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-whiteowl_test(flow SOURCES key_test.cpp table_test.cpp expiry_test.cpp meter_test.cpp meter_property_test.cpp
+whiteowl_test(flow SOURCES key_test.cpp table_test.cpp expiry_test.cpp eviction_test.cpp meter_test.cpp meter_property_test.cpp
   tcp_records_test.cpp)
 
 add_executable(allocation_test flow/allocation_test.cpp)

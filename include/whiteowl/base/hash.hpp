@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hash of a flow key: multiply and fold (the middle of a 64 x 64 bit product), keyed, so that nobody outside can
-// choose addresses that fall together.
+// The hash of a flow key.  Whoever does not know the key cannot choose words that fall together: two different tuples
+// of words meet no more often than by chance.
+//
+// The words are hashed as in UMAC (RFC 4418 5.2.2, there called NH): each pair of words is added to a pair of key
+// words, the sums are multiplied, the 128-bit products added.  For any two different inputs, over all keys, the sums
+// are equal with a probability of 2^-64.  A last multiplication, by key words too, brings the 128 bits to 64.  A factor
+// without a key word in it would be a hole: an address that makes it zero cancels its partner, whatever the rest of the
+// key is.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace whiteowl {
 
 struct HashKey {
-  std::uint64_t a, b, c;
+  std::array<std::uint64_t, 6> words;
 };
 
 // A key that differs from process to process.  Does not throw: without randomness from the kernel, time must do.
@@ -21,11 +28,26 @@ __extension__ using Wide = unsigned __int128;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
 }
 
-// Five words to 64 well-mixed bits.  The odd constants keep a zero word from cancelling its partner.
+// A bijection in which low bits depend on all.
+[[nodiscard]] constexpr std::uint64_t mix(std::uint64_t value) noexcept {
+  value = (value ^ value >> 32U) * 0x9E3779B97F4A7C15U;
+  return value ^ value >> 32U;
+}
+
 [[nodiscard]] constexpr std::uint64_t hash_words(const std::uint64_t (&words)[5], const HashKey& key) noexcept {
-  const std::uint64_t left = fold(words[0] ^ key.a, words[1] ^ 0x9E3779B97F4A7C15U);
-  const std::uint64_t right = fold(words[2] ^ key.b, words[3] ^ 0xC2B2AE3D27D4EB4FU);
-  return fold(left ^ words[4] ^ key.c, right ^ 0x165667B19E3779F9U);
+  const auto& k = key.words;
+  const Wide sum =
+      static_cast<Wide>(words[0] + k[0]) * (words[1] + k[1]) + static_cast<Wide>(words[2] + k[2]) * (words[3] + k[3]);
+  return mix(fold(static_cast<std::uint64_t>(sum) + words[4] + k[4], static_cast<std::uint64_t>(sum >> 64U) + k[5]));
+}
+
+// For identities that must be the same in every process: anybody can choose words whose results are equal, so no index
+// may rest on it.
+[[nodiscard]] constexpr std::uint64_t public_hash(const std::uint64_t (&words)[5]) noexcept {
+  constexpr std::uint64_t kFirst = 0x243F6A8885A308D3U, kSecond = 0x13198A2E03707344U, kThird = 0xA4093822299F31D0U;
+  const std::uint64_t left = fold(words[0] ^ kFirst, words[1] ^ 0x9E3779B97F4A7C15U);
+  const std::uint64_t right = fold(words[2] ^ kSecond, words[3] ^ 0xC2B2AE3D27D4EB4FU);
+  return fold(left ^ words[4] ^ kThird, right ^ 0x165667B19E3779F9U);
 }
 
 }  // namespace whiteowl

@@ -5,7 +5,12 @@
 // lies in a following one, and every bucket on its way counts it, so a search ends at the first bucket that nobody had
 // to pass, and erase leaves no tombstone.  With four numbers a bucket on average, one cache line answers nearly all,
 // and without a branch on where in the bucket it lies.
-// Promise: find, insert and erase are O(1) and touch no memory but the buckets and what their caller looks at.
+//
+// A hash that nobody outside can predict keeps ways short.  What holds even if somebody can: no number lies further
+// from its home than kLongestWay buckets, and hardly more than kMostAlike numbers have the same home and tag.  Where
+// that would be exceeded, has_room() says no, and the caller gives up one of those that are in the way.  With random
+// hashes and all places taken that `capacity` allows, the longest way of four million was 13 buckets. Promise: find,
+// insert and erase are O(1) and touch no memory but the buckets and what their caller looks at.
 #pragma once
 
 #include <algorithm>
@@ -25,10 +30,13 @@ namespace whiteowl {
 class TagIndex {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;  // no number
+  static constexpr unsigned kLongestWay = 16;         // buckets that a search may look at
+  static constexpr unsigned kMostAlike = 8;           // numbers that a search may ask its caller about
 
   // Room for `capacity` numbers, which take four of seven places at most.  Throws std::bad_alloc.
   TagIndex(std::uint32_t capacity, Prefault prefault)
       : mask_{std::bit_ceil(std::max<std::uint32_t>((capacity + 3) / 4, 2)) - 1},
+        longest_way_{std::min<std::uint32_t>(mask_ + 1, kLongestWay)},
         buckets_{std::size_t{mask_} + 1, prefault} {}
 
   // What find() and insert() will need is asked of the memory.
@@ -43,16 +51,40 @@ class TagIndex {
   template <typename Is>
   [[nodiscard]] std::uint32_t find(std::uint64_t hash, Is&& is) const noexcept {
     const std::uint32_t tag = tag_of(hash);
-    for (std::uint32_t at = home(hash);; at = (at + 1) & mask_) {
+    std::uint32_t at = home(hash);
+    for (unsigned looked = 0; looked < longest_way_; ++looked, at = (at + 1) & mask_) {
       const Bucket& bucket = buckets_[at];
       for (unsigned hits = bucket.equal(tag); hits != 0; hits &= hits - 1) {
         const std::uint32_t number = bucket.number[std::countr_zero(hits)];
         if (is(number)) return number;
       }
-      if (bucket.passed == 0) return kNone;
+      if (bucket.passed == 0) break;
+    }
+    return kNone;
+  }
+  // Whether insert() may be called.
+  [[nodiscard]] bool has_room(std::uint64_t hash) const noexcept {
+    const Bucket& bucket = buckets_[home(hash)];
+    if (bucket.passed == 0 && bucket.equal(0) != 0) [[likely]]
+      return true;
+    const Crowd crowd = crowd_of(hash);
+    return crowd.room && crowd.alike < kMostAlike;
+  }
+  // After has_room() said no: calls each(number) for those of which one has to go, until has_room() says yes.
+  template <typename Each>
+  void for_each_in_the_way(std::uint64_t hash, Each&& each) const noexcept {
+    const bool alike_only = crowd_of(hash).alike >= kMostAlike;
+    const std::uint32_t tag = tag_of(hash);
+    std::uint32_t at = home(hash);
+    for (unsigned looked = 0; looked < longest_way_; ++looked, at = (at + 1) & mask_) {
+      const Bucket& bucket = buckets_[at];
+      for (unsigned place = 0; place < 7; ++place) {
+        if (alike_only ? bucket.tag[place] == tag : bucket.tag[place] != 0) each(bucket.number[place]);
+      }
+      if (alike_only && bucket.passed == 0) break;
     }
   }
-  // It is not there, and fewer than `capacity` are.
+  // Requires: the number is not in the index, fewer than `capacity` are, has_room(hash).
   void insert(std::uint64_t hash, std::uint32_t number) noexcept {
     std::uint32_t at = home(hash);
     unsigned room = 0;
@@ -64,7 +96,7 @@ class TagIndex {
     buckets_[at].tag[place] = tag_of(hash);
     buckets_[at].number[place] = number;
   }
-  // It is there.
+  // Requires: the number is in the index under this hash.
   template <typename Is>
   void erase(std::uint64_t hash, Is&& is) noexcept {
     const std::uint32_t tag = tag_of(hash);
@@ -108,6 +140,24 @@ class TagIndex {
   };
   static_assert(sizeof(Bucket) == kCacheLine);
 
+  struct Crowd {
+    unsigned alike;  // numbers under the very same home and tag
+    bool room;       // a free place on its way
+  };
+  [[nodiscard]] Crowd crowd_of(std::uint64_t hash) const noexcept {
+    const std::uint32_t tag = tag_of(hash);
+    Crowd crowd{};
+    std::uint32_t at = home(hash);
+    bool searched = false;  // nothing under this hash lies further on
+    for (unsigned looked = 0; looked < longest_way_ && !(searched && crowd.room); ++looked, at = (at + 1) & mask_) {
+      const Bucket& bucket = buckets_[at];
+      if (!searched) crowd.alike += static_cast<unsigned>(std::popcount(bucket.equal(tag)));
+      searched = searched || bucket.passed == 0;
+      crowd.room = crowd.room || bucket.equal(0) != 0;
+    }
+    return crowd;
+  }
+
   // The place takes the low bits of the hash, the tag the high ones: they say different things.
   [[nodiscard]] std::uint32_t home(std::uint64_t hash) const noexcept {
     return static_cast<std::uint32_t>(hash) & mask_;
@@ -117,6 +167,7 @@ class TagIndex {
   }
 
   std::uint32_t mask_;
+  std::uint32_t longest_way_;  // buckets
   ZeroedArray<Bucket> buckets_;
 };
 

@@ -146,6 +146,10 @@ inline constexpr std::array kCounterTable = {
                CounterKind::total, counter_place::meter<&MeterCounters::evictions>},
     CounterRow{"evictions_half_open", "The same: conversations without an answer, which go first.", CounterKind::total,
                counter_place::meter<&MeterCounters::evictions_half_open>},
+    CounterRow{"evictions_crowded",
+               "Conversations exported early because too many of them met in one place of the index, which chance does "
+               "not bring about.",
+               CounterKind::total, counter_place::meter<&MeterCounters::evictions_crowded>},
     CounterRow{"clock_steps_back", "Times that packet stamps went back by more than a second.", CounterKind::total,
                counter_place::classifier<&ClassifierCounters::clock_steps_back>},
     CounterRow{"records", "Flow Records made.", CounterKind::total, counter_place::meter<&MeterCounters::records>},

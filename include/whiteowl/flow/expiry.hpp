@@ -55,20 +55,6 @@ class ExpiryWheel {
       }
     }
   }
-  // Calls look(index) for the `limit` entries that will be due next, or for all if there are fewer.  The entry stands
-  // in no slot then; look schedules it again.
-  template <typename Look>
-  void soonest(std::uint32_t limit, Look&& look) noexcept {
-    for (std::int64_t slot = current_; slot < current_ + kSlots && limit > 0; ++slot) {
-      Link& head = head_of(slot);
-      Link at = std::exchange(head, kNowhere);  // what look puts back into this slot is not looked at again
-      for (; at >= kFirst && limit > 0; --limit) at = take(at, look);
-      if (at < kFirst) continue;
-      Link* end = &head;  // at most `limit` were put back, so the way to their end is short
-      while (*end >= kFirst) end = &links_[*end - kFirst];
-      *end = at;
-    }
-  }
   // Calls look(index) once for each entry.  The entry stands in no slot then; look may schedule it again, where
   // deadlines have come nearer also in a slot that was looked through already.
   template <typename Look>
@@ -116,10 +102,25 @@ class ExpiryWheel {
   ZeroedArray<Link> links_;
 };
 
+// A closed conversation and the slot of the wheel's width at whose end it is due.  Slots wrap after 73 years, and no
+// deadline lies further ahead than kFurthest: so whatever age the clock leaps to, what is overdue is seen as that.
 struct ClosedItem {
-  std::uint32_t index;
-  std::uint32_t due;  // age in units of 2^20 ns, wrapping
+  static constexpr unsigned kSlotBits = ExpiryWheel::kSlotBits;
+  static constexpr std::uint64_t kWrap = (std::uint64_t{1} << 34U) - 1;
+  static constexpr std::uint64_t kFurthest = std::uint64_t{1} << 27U;  // 208 days; timeouts reach to 116
+
+  std::uint64_t index : 30;
+  std::uint64_t slot : 34;
+
+  [[nodiscard]] static ClosedItem at(std::uint32_t index, Duration due) noexcept {
+    return {.index = index & ((1U << 30U) - 1), .slot = slot_of(due) & kWrap};
+  }
+  [[nodiscard]] bool is_ahead_of(Duration now) const noexcept { return ((slot - slot_of(now)) & kWrap) <= kFurthest; }
+  [[nodiscard]] static std::uint64_t slot_of(Duration age) noexcept {
+    return static_cast<std::uint64_t>(age.count()) >> kSlotBits & kWrap;
+  }
 };
+static_assert(sizeof(ClosedItem) == 8);
 
 // Entry numbers in the order in which they came.  An entry stands in it at most once (the caller keeps the flag), so a
 // capacity of one per entry never overflows.

@@ -29,6 +29,10 @@ struct FlowKey {
   [[nodiscard]] std::uint64_t hash(const HashKey& key) const noexcept {
     return hash_words({low[0], low[1], high[0], high[1], rest}, key);
   }
+  // The same in every process.
+  [[nodiscard]] std::uint64_t identity() const noexcept {
+    return public_hash({low[0], low[1], high[0], high[1], rest});
+  }
 };
 static_assert(sizeof(FlowKey) == 40);
 

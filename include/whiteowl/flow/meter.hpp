@@ -32,6 +32,7 @@ struct MeterCounters {            // written by the worker, readable by any thre
   Counter records;                // handed to the sink
   Counter evictions_half_open;    // table full: a conversation without an answer went
   Counter evictions;              // table full: the longest idle went
+  Counter evictions_crowded;      // the index had no room where a conversation belongs: one went that was in its way
 };
 
 class Meter {

@@ -61,15 +61,15 @@ struct alignas(64) Flow {
   // every age.
   std::uint64_t due : 40;
   std::uint64_t in_use : 1;
-  std::uint64_t in_closed : 1;     // stands in the queue of closed conversations
-  std::uint64_t in_half_open : 1;  // stands in the queue of conversations without an answer
-  std::uint64_t closed : 1;        // both FINs acknowledged, or reset
-  std::uint64_t near : 1;          // the direction that lies in the entry
-  std::uint64_t answered : 1;      // the other one lies in the answers; else it is all zero, and not looked at
-  std::uint64_t initiator : 1;     // direction of the first packet, or of the one who was told to have begun
-  std::uint64_t told : 1;          // a record has said who began: that is not said otherwise later
-  std::uint64_t one_way : 1;       // counted as a conversation whose other direction is missing
-  std::uint64_t fins : 2;          // bit d: FIN seen in direction d (kept only when TCP is not metered)
+  std::uint64_t in_closed : 1;   // stands in the queue of closed conversations
+  std::uint64_t unanswered : 1;  // stands in the list of those who leave a full table first
+  std::uint64_t closed : 1;      // both FINs acknowledged, or reset
+  std::uint64_t near : 1;        // the direction that lies in the entry
+  std::uint64_t answered : 1;    // the other one lies in the answers; else it is all zero, and not looked at
+  std::uint64_t initiator : 1;   // direction of the first packet, or of the one who was told to have begun
+  std::uint64_t told : 1;        // a record has said who began: that is not said otherwise later
+  std::uint64_t one_way : 1;     // counted as a conversation whose other direction is missing
+  std::uint64_t fins : 2;        // bit d: FIN seen in direction d (kept only when TCP is not metered)
   TcpConversation tcp;
   Timestamp born;  // first packet's stamp: with the key, the identity of the conversation
   FlowCold cold;
@@ -116,8 +116,16 @@ class FlowTable {
         index_.find(hash, [this, &key](std::uint32_t found) { return entries_[found >> 1U].key == key; });
     return number == kNone ? kNone : number >> 1U;
   }
-  // The key is not in the table, and the table is not full.  `near`: the direction that is to lie in the entry.  The
-  // entry is all zero but for its place in the queues, which it inherits from its predecessor, as that in the wheel.
+  // Whether insert() may be called, unless the table is full.
+  [[nodiscard]] bool has_room(std::uint64_t hash) const noexcept { return index_.has_room(hash); }
+  // After has_room() said no: calls each(index) for the entries of which one has to be erased first.
+  template <typename Each>
+  void for_each_in_the_way(std::uint64_t hash, Each&& each) const noexcept {
+    index_.for_each_in_the_way(hash, [&each](std::uint32_t number) { each(number >> 1U); });
+  }
+  // The key is not in the table, has_room(hash), and the table is not full.  `near`: the direction that is to lie in
+  // the entry.  The entry is all zero but for its place in the queues, which it inherits from its predecessor, as that
+  // in the wheel.
   [[nodiscard]] std::uint32_t insert(const FlowKey& key, std::uint64_t hash, std::uint32_t near) noexcept {
     assert(!full());
     const std::uint32_t index = free_count_ > 0 ? free_[--free_count_] : fresh_++;
@@ -180,6 +188,7 @@ class FlowTable {
   }
   // It is a SYN.
   static void fetch_opening(const Candidate& candidate) noexcept { fetch_line(&candidate.flow->tcp.isn); }
+  void fetch_entry(std::uint32_t index) const noexcept { fetch_lines(entries_[index]); }
   void fetch_all(std::uint32_t index) const noexcept {
     fetch_lines(entries_[index]);
     fetch_line(&answers_[index]);

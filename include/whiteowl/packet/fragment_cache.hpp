@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the first fragment of a datagram knows and the others do not: transport protocol and ports.
-// Promise: all memory at construction; when full the oldest datagram of the set is forgotten, so that its later
-// fragments count with ports 0; what is older than kLifetime is not lent.
+// Promise: all memory at construction; when full the oldest datagram is forgotten, so that its later fragments count
+// with ports 0; what is older than kLifetime is not lent.  Whom the cache forgets depends on the order of the fragments
+// alone: the index is keyed, so nobody can choose addresses that push out a datagram of somebody else's.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <vector>
 
+#include "whiteowl/base/hash.hpp"
+#include "whiteowl/base/tag_index.hpp"
 #include "whiteowl/packet/packet.hpp"
 
 namespace whiteowl {
@@ -17,8 +20,8 @@ class FragmentCache {
   // How long a reassembling host waits: 15 s to 120 s (RFC 791 3.2, RFC 1122 3.3.2); Linux 30 s.
   static constexpr Duration kLifetime = std::chrono::seconds{30};
 
-  // Room for `datagrams`, rounded up to a power of two and at least one set.  Throws std::bad_alloc.
-  explicit FragmentCache(std::uint32_t datagrams);
+  // Room for `datagrams`, one at least.  Throws std::bad_alloc.
+  explicit FragmentCache(std::uint32_t datagrams, const HashKey& hash_key = random_hash_key());
 
   // `packet` has its addresses, and is the first fragment: its protocol and ports are kept.  `identification` and
   // `protocol` are those of the IPv4 header or the IPv6 fragment header.
@@ -40,16 +43,15 @@ class FragmentCache {
     bool used = false;
     Timestamp time{};
   };
-  static constexpr std::size_t kWays = 4;
-  struct Set {
-    std::array<Entry, kWays> entries;
-    std::size_t oldest = 0;  // overwritten next
-  };
-
   [[nodiscard]] static Key key_of(const Packet& packet, std::uint32_t identification, std::uint8_t protocol) noexcept;
-  [[nodiscard]] std::size_t set_of(const Key& key) const noexcept;
+  [[nodiscard]] std::uint64_t hash_of(const Key& key) const noexcept;
+  [[nodiscard]] std::uint32_t find(const Key& key, std::uint64_t hash) const noexcept;  // a place, or TagIndex::kNone
+  void forget(std::uint32_t place) noexcept;
 
-  std::vector<Set> sets_;
+  HashKey hash_key_;
+  std::vector<Entry> entries_;  // in the order of their coming, from next_ on
+  TagIndex index_;              // of places
+  std::uint32_t next_ = 0;      // written next
 };
 
 }  // namespace whiteowl

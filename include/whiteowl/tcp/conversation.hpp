@@ -18,6 +18,11 @@ namespace whiteowl {
 
 enum class TcpState : std::uint8_t { fresh, syn_sent, syn_ack_seen, established, fin_wait, closed };  // New .. Closed
 
+// The handshake is over, or was not captured, and nothing has ended it yet.
+[[nodiscard]] constexpr bool is_open(TcpState state) noexcept {
+  return state == TcpState::established || state == TcpState::fin_wait;
+}
+
 // Bits of TcpDirection::flags.
 namespace direction_flag {
 inline constexpr std::uint32_t kSeen = 1U << 0U;        // a SYN or any later segment of it passed

@@ -24,6 +24,7 @@ namespace whiteowl {
 enum class TcpVerdict : std::uint8_t {
   counted,    // part of the conversation
   duplicate,  // a captured copy: packets and octets count, nothing else moves
+  opened,     // counted, and with it the conversation is more than a handshake
   restart,    // belongs to a new incarnation: export the old records with reason 3, then call restart()
 };
 
@@ -34,7 +35,7 @@ class TcpMeter {
   // place is TcpConversation::place.  `secret`: unknown to those
   // who send, so that nobody can choose tuples that meet in the SYN cache.
   explicit TcpMeter(const TcpSettings& settings, std::uint32_t workers, std::uint32_t conversations = 0,
-                    Prefault prefault = Prefault::no, std::uint64_t secret = random_hash_key().a);
+                    Prefault prefault = Prefault::no, std::uint64_t secret = random_hash_key().words[0]);
   TcpMeter(TcpMeter&&) noexcept;
   TcpMeter& operator=(TcpMeter&&) noexcept;
   ~TcpMeter();

@@ -68,6 +68,7 @@ class SynCache {
   void unlink(Place place) noexcept;
   void remove(Place place) noexcept;
   void remove_oldest(std::uint32_t count) noexcept;
+  void remove_oldest_in_the_way(std::uint64_t key) noexcept;
   void make_room(std::int64_t now_us) noexcept;
 
   ZeroedArray<Entry> entries_;
