@@ -12,9 +12,12 @@
 #include <ctime>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "whiteowl/base/hash.hpp"
+#include "whiteowl/base/wire.hpp"
 #include "whiteowl/exporter/episode.hpp"
 #include "whiteowl/exporter/output_file.hpp"
 
@@ -37,16 +40,21 @@ struct Key {
   friend constexpr bool operator==(const Key&, const Key&) = default;
 };
 
-std::size_t hash(const Key& key) noexcept {
-  std::uint64_t result = 0xcbf29ce484222325ULL;  // FNV-1a, spread once more at the end
-  const auto mix = [&result](std::uint64_t value) { result = (result ^ value) * 0x100000001b3ULL; };
-  for (const Endpoint* end : {&key.low, &key.high}) {
-    for (const auto octet : end->address.octets) mix(octet);
-    mix(end->port);
+// Keyed, for the addresses are chosen by strangers.
+class KeyHash {
+ public:
+  [[nodiscard]] std::size_t operator()(const Key& key) const noexcept {
+    const auto half = [](const Endpoint& end, unsigned at) {
+      return load_octets<std::uint64_t>(end.address.octets.data() + at);
+    };
+    const std::uint64_t rest = std::uint64_t{key.low.port} << 32U | std::uint64_t{key.high.port} << 16U |
+                               std::uint64_t{key.protocol} << 8U | key.ip_version;
+    return hash_words({half(key.low, 0), half(key.low, 8), half(key.high, 0), half(key.high, 8), rest}, secret_);
   }
-  mix(key.protocol);
-  return static_cast<std::size_t>(result ^ (result >> 29U));
-}
+
+ private:
+  HashKey secret_ = random_hash_key();
+};
 
 // What the records said of one direction.
 struct Side {
@@ -119,24 +127,25 @@ void add(Conversation& conversation, const FlowRecord& record, std::uint8_t side
 // Conversations by key, with room for kTracked; the smaller half makes room when it is full.
 class Tracked {
  public:
-  Tracked() : index_(kSlots, 0) { conversations_.reserve(TableOutput::kTracked); }
+  Tracked() {
+    conversations_.reserve(TableOutput::kTracked);
+    index_.reserve(TableOutput::kTracked);
+  }
 
   // True when the conversation is new here.
   bool add(const FlowRecord& record) {
     const auto [key, side] = key_of(record);
-    std::size_t slot = find(key);
-    const bool is_new = index_[slot] == 0;
-    if (is_new) {
-      if (conversations_.size() == TableOutput::kTracked) {
-        forget_smaller_half();
-        slot = find(key);
-      }
-      conversations_.push_back(Conversation{});
-      conversations_.back().key = key;
-      index_[slot] = static_cast<std::uint32_t>(conversations_.size());
+    const auto known = index_.find(key);
+    if (known != index_.end()) {
+      whiteowl::add(conversations_[known->second], record, side);
+      return false;
     }
-    whiteowl::add(conversations_[index_[slot] - 1], record, side);
-    return is_new;
+    if (conversations_.size() == TableOutput::kTracked) forget_smaller_half();
+    index_.emplace(key, static_cast<std::uint32_t>(conversations_.size()));
+    conversations_.push_back(Conversation{});
+    conversations_.back().key = key;
+    whiteowl::add(conversations_.back(), record, side);
+    return true;
   }
   // The `count` largest, largest first.
   [[nodiscard]] std::vector<Conversation> largest(std::size_t count) const {
@@ -147,30 +156,22 @@ class Tracked {
   [[nodiscard]] bool complete() const noexcept { return complete_; }
 
  private:
-  static constexpr std::size_t kSlots = 2 * TableOutput::kTracked;  // a power of two, never more than half full
-  static_assert((kSlots & (kSlots - 1)) == 0);
-
   static bool larger(const Conversation& a, const Conversation& b) noexcept {
     if (a.octets() != b.octets()) return a.octets() > b.octets();
     if (a.start != b.start) return a.start < b.start;
     return std::pair{a.key.low, a.key.high} < std::pair{b.key.low, b.key.high};
   }
-  [[nodiscard]] std::size_t find(const Key& key) const noexcept {
-    std::size_t slot = hash(key) & (kSlots - 1);
-    while (index_[slot] != 0 && !(conversations_[index_[slot] - 1].key == key)) slot = (slot + 1) & (kSlots - 1);
-    return slot;
-  }
   void forget_smaller_half() {
     const auto half = conversations_.begin() + static_cast<std::ptrdiff_t>(conversations_.size() / 2);
     std::nth_element(conversations_.begin(), half, conversations_.end(), larger);
     conversations_.erase(half, conversations_.end());
-    std::fill(index_.begin(), index_.end(), 0);
-    for (std::uint32_t i = 0; i < conversations_.size(); ++i) index_[find(conversations_[i].key)] = i + 1;
+    index_.clear();
+    for (std::uint32_t i = 0; i < conversations_.size(); ++i) index_.emplace(conversations_[i].key, i);
     complete_ = false;
   }
 
   std::vector<Conversation> conversations_;
-  std::vector<std::uint32_t> index_;  // position in conversations_ + 1; 0 = empty
+  std::unordered_map<Key, std::uint32_t, KeyHash> index_;  // positions in conversations_
   bool complete_ = true;
 };
 

@@ -21,7 +21,7 @@ struct FileSettings {
   std::uint32_t buffers = 1;  // more: frames stay valid behind the next read() while their buffer is held
   int cancel_fd = -1;         // opening, which may wait for a writer or the first octets, ends when it is readable
   std::shared_ptr<FilterPrograms> filter = {};  // of that expression, by whom it has been compiled before
-  std::function<void()> when_open = {};  // called once, before the first octet is read; may throw
+  std::function<void()> when_open = {};         // called once, before the first octet is read; may throw
 };
 
 class FileSource final : public PacketSource {

@@ -45,8 +45,8 @@ struct RingHeritage {
 };
 
 // The sources that the invocation names, one for each worker.  Throws StartError, also when `cancel_fd` becomes
-// readable or the duration of the run is over while a file keeps us waiting; and what `when_open` throws: that is called
-// once they are open, and before the first octet of a file is read.
+// readable or the duration of the run is over while a file keeps us waiting; and what `when_open` throws: that is
+// called once they are open, and before the first octet of a file is read.
 [[nodiscard]] std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanout_id,
                                              RingHeritage heritage = {}, const std::function<void()>& when_open = {},
                                              int cancel_fd = -1);
