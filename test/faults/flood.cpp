@@ -144,6 +144,12 @@ void run(std::span<char* const> words) {
     }
   }
   converse_until(~std::uint64_t{0});
+  // The same last moments in every file, so that the same timeouts have passed.
+  const Ends last{Address::v4(0x0A090001U), Address::v4(0x0A090002U), 9, 9};
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    packet.udp(last, static_cast<std::uint16_t>(i));
+    file.put(kBegin + length + i, packet);
+  }
 }
 
 }  // namespace

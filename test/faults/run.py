@@ -76,7 +76,16 @@ def run_one(one, options):
     command = ["unshare", *namespaces(), sys.executable, "-B", os.path.abspath(__file__), options.program]
     command += ["--inside", one.name, "--tools", options.tools] + (["--full"] if options.full else [])
     began, limit = time.monotonic(), one.limit * (5 if options.full else 1)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Whoever is killed cannot clear up.
+    folder = tempfile.mkdtemp(prefix="chompy-faults-")
+    os.chmod(folder, 0o755)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": folder},
+    )
     try:
         out, err = process.communicate(timeout=limit)
         found = json.loads(out.splitlines()[-1])
@@ -86,6 +95,7 @@ def run_one(one, options):
         found = {"verdict": "MISS", "text": f"the test did not end within {limit:g} s", "notes": []}
     except (IndexError, json.JSONDecodeError):
         found = {"verdict": "MISS", "text": "the test broke: " + err.decode(errors="replace")[-300:], "notes": []}
+    shutil.rmtree(folder, ignore_errors=True)
     found["name"], found["seconds"] = one.name, time.monotonic() - began
     return found
 

@@ -250,7 +250,8 @@ def flood_table(t, flows, packets, seconds):
             bad.append(
                 f"{kind}: {len(base[0]) - same} of {len(base[0])} differ, {first_difference(reader, base[0], early)}"
             )
-        elif flows > 10_000 and late != base[1]:
+        # Beside flows that all have answers, a conversation without one yet may be the first to go.
+        elif flows > 10_000 and kind != "both" and late != base[1]:
             bad.append(f"{kind}: {other} late ones differ, {first_difference(reader, base[1], late)}")
     require(not bad, "; ".join(bad[:3]) + (f" (+{len(bad) - 3} kinds)" if len(bad) > 3 else ""))
 
