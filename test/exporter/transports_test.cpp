@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "support/command.hpp"
 #include "support/loopback.hpp"
 #include "whiteowl/base/error.hpp"
 
@@ -66,8 +67,13 @@ TEST_CASE("a closed UDP port is noticed, and the first message after it opens is
 
 TEST_CASE("a host name is resolved, and one that does not exist ends the start") {
   const LoopbackSocket collector{SOCK_DGRAM};
-  const auto transport = make_transport("localhost:" + std::to_string(collector.port()), ExporterSettings{});
-  CHECK(transport->session() >= 1);
+  // A Debian that nobody has installed yet has no /etc/hosts.
+  if (!test::output_of("getent ahosts localhost").empty()) {
+    const auto transport = make_transport("localhost:" + std::to_string(collector.port()), ExporterSettings{});
+    CHECK(transport->session() >= 1);
+  } else {
+    MESSAGE("skipped: nothing here knows the name localhost");
+  }
   try {
     // Reserved never to exist (RFC 6761 6.4).  Without a name server the answer is "later", which is no failure.
     const auto none = make_transport("no-such-host.invalid", ExporterSettings{});

@@ -33,7 +33,7 @@ RUNS = [f"{command}-{user}" for command in COMMANDS for user in (USER, "root")]
 BEYOND_A_USER = {"no program can be loaded here", "only root can act for another"}
 CCACHE = ("cache_dir = /var/cache/ccache", "umask = 000", "hash_dir = false")
 LIMIT = 3600  # seconds for a run
-TAIL = 60  # lines shown of a run that failed
+TAIL = 400  # lines shown of a run that failed
 
 
 def mirror():
