@@ -61,19 +61,12 @@ std::string interfaces_json(const CounterSources& sources) {
   return "{" + text + "}";
 }
 
-// A regular file, or none yet.  What the kernel shows under /dev and /proc is written into, even if it leads to a
+// A regular file, a link to one, or none yet.  A link is replaced, not followed: a stranger may have set it.  What the kernel shows under /dev and /proc is written into, even if it leads to a
 // file: to replace that would only replace the name.
 bool is_replaced(const std::string& path) {
   if (path.starts_with("/dev/") || path.starts_with("/proc/")) return false;
   struct stat status {};
   return ::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode);
-}
-
-// Where a symbolic link leads to, so that the link stays.
-std::string real_path(const std::string& path) {
-  std::error_code error;
-  const auto real = std::filesystem::canonical(path, error);
-  return error ? path : real.string();
 }
 
 void write_into(const std::string& path, std::string_view text) {
@@ -94,9 +87,8 @@ void write_into(const std::string& path, std::string_view text) {
 // A new file in the folder of another, under a name that nobody can know before; gone again unless it is kept.
 class Beside {
  public:
-  // `path` is what the user wrote.
-  Beside(const std::string& real, std::string path)
-      : name_{real + '.' + std::to_string(std::random_device{}())},
+  explicit Beside(std::string path)
+      : name_{path + '.' + std::to_string(std::random_device{}())},
         path_{std::move(path)},
         file_{checked(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644),
                       path_.c_str())} {}
@@ -217,10 +209,9 @@ std::uint64_t interface_sum(const CounterSources& sources, std::size_t interface
 void write_counters(const std::string& path, const CounterSources& sources) {
   const std::string text = counters_json(sources);
   if (!is_replaced(path)) return write_into(path, text);
-  const std::string real = real_path(path);
-  Beside beside{real, path};
+  Beside beside{path};
   beside.write(text);
-  checked(std::rename(beside.name().c_str(), real.c_str()), path.c_str());
+  checked(std::rename(beside.name().c_str(), path.c_str()), path.c_str());
   beside.keep();
 }
 
@@ -236,7 +227,7 @@ void check_counters_file(const std::string& path) {
     return;
   }
   try {
-    const Beside beside{real_path(path), path};
+    const Beside beside{path};
   } catch (const std::system_error& failed) {
     refuse("no file can be made there: " + failed.code().message());
   }

@@ -24,6 +24,7 @@ namespace {
 
 struct Run {
   Config config = default_config();
+  std::vector<int> raised{};  // signals that come once the probe captures
   SignalInbox signals;
   std::filesystem::path counters =
       std::filesystem::temp_directory_path() / ("service_test." + std::to_string(::getpid()) + ".json");
@@ -45,6 +46,7 @@ struct Run {
   }
   ExitStatus serve_inputs(std::vector<Input> inputs, InputKind kind) {
     Probe probe{config, std::move(inputs), kind};
+    for (const int number : raised) ::kill(::getpid(), number);  // they wait in the inbox
     return serve(probe, signals, settings);
   }
   [[nodiscard]] nlohmann::json written() const {
@@ -64,14 +66,14 @@ TEST_CASE("the end of a file is the end of the run, with its counters written") 
 
 TEST_CASE("SIGTERM ends a capture with exit status 0 and everything exported") {
   Run run;
-  ::kill(::getpid(), SIGTERM);  // waits in the inbox
+  run.raised = {SIGTERM};
   CHECK(run.serve_input(live_input(100), InputKind::live) == ExitStatus::ok);
   CHECK(run.written()["packets_in_table"] == 0);
 }
 
 TEST_CASE("SIGUSR1 and SIGHUP do not end a capture, SIGINT does") {
   Run run;
-  for (const int number : {SIGUSR1, SIGHUP, SIGINT}) ::kill(::getpid(), number);
+  run.raised = {SIGUSR1, SIGHUP, SIGINT};
   CHECK(run.serve_input(live_input(1), InputKind::live) == ExitStatus::ok);
 }
 
@@ -85,7 +87,7 @@ TEST_CASE("a capture ends by itself after its time") {
 TEST_CASE("the service manager hears that it is ready, how it goes and that it stops") {
   Run run;
   const FakeManager manager;
-  ::kill(::getpid(), SIGTERM);
+  run.raised = {SIGTERM};
   CHECK(run.serve_input(live_input(100), InputKind::live) == ExitStatus::ok);
   const auto told = manager.told();
   REQUIRE(told.size() >= 2);

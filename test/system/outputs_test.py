@@ -164,12 +164,14 @@ class Outputs(probe.Case):
             self.assertEqual(file.read(), "untouched")
         left = [name for name in os.listdir(self.folder) if name.startswith("counters.json")]
         self.assertEqual(sorted(left), ["counters.json", "counters.json.new"])
-        # A link of the user's own is kept, and what it leads to is replaced.
+        # A link is replaced, for a stranger may have set it; what it leads to is left alone.
         os.symlink(self.path("real.json", "old"), self.path("link.json"))
         result = self.run_probe("--read", self.capture(), "--output", "none", "--counters", self.path("link.json"))
         self.assertEqual(result.status, 0, result.err)
-        self.assertTrue(os.path.islink(self.path("link.json")))
+        self.assertFalse(os.path.islink(self.path("link.json")))
         with open(self.path("real.json"), encoding="ascii") as file:
+            self.assertEqual(file.read(), "old")
+        with open(self.path("link.json"), encoding="ascii") as file:
             self.assertEqual(json.load(file)["packets_received"], 5000)
 
 
