@@ -42,18 +42,8 @@ int try_to_join(int fd, const FanoutPlan& plan, std::uint32_t type) noexcept {
   return ::setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof group) == 0 ? 0 : errno;
 }
 
-std::uint32_t link_octets(LinkType link) noexcept {
-  return link == LinkType::ethernet ? static_cast<std::uint32_t>(sizeof(EthernetHeader)) : 0;
-}
-
-// Not deeper than what is metered, or one of its conversations would be torn apart by what it carries.
-SteeringLimits as_deep_as(const FanoutPlan& plan, SteeringLimits limits) noexcept {
-  limits.tunnels = std::min(limits.tunnels, plan.tunnel_depth);
-  return limits;
-}
-
 void set_classic_program(int fd, const FanoutPlan& plan) {
-  const auto program = steering_program(as_deep_as(plan, kClassicLimits), link_octets(plan.link));
+  const auto program = steering_program(as_deep_as(plan.tunnel_depth, kClassicLimits), link_octets(plan.link));
   std::vector<sock_filter> code;
   code.reserve(program.size());
   for (const auto& from : program) code.push_back({from.code, from.jump_true, from.jump_false, from.operand});
@@ -76,7 +66,8 @@ Fanout join_plain(int fd, const FanoutPlan& plan, const LetIn& let_in, std::uint
 
 // The first member of a group is its only one while the program is not set, and every other one sets the same.
 Fanout join_steered(int fd, const FanoutPlan& plan, const LetIn& let_in) {
-  const LoadedProgram loaded = load_program(steering_program(as_deep_as(plan, kLoadedLimits), link_octets(plan.link)));
+  const auto programs = plan.programs ? plan.programs : std::make_shared<SteeringPrograms>(plan.tunnel_depth);
+  const LoadedProgram& loaded = programs->of(plan.link);
   // Whether it is a member now.  Another type than the group's is EINVAL.
   const auto joins = [&](std::uint32_t type) {
     const int error = try_to_join(fd, plan, type);

@@ -163,4 +163,9 @@ LoadedProgram load_program(const std::vector<FilterInstruction>& program) {
           error == EPERM ? kNeedsCapability : std::string{"the kernel refused one: "} + std::strerror(error)};
 }
 
+SteeringPrograms::SteeringPrograms(std::uint32_t tunnel_depth)
+    : ethernet_{load_program(
+          steering_program(as_deep_as(tunnel_depth, kLoadedLimits), link_octets(LinkType::ethernet)))},
+      bare_{load_program(steering_program(as_deep_as(tunnel_depth, kLoadedLimits), link_octets(LinkType::raw_ip)))} {}
+
 }  // namespace whiteowl

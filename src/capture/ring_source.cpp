@@ -520,7 +520,8 @@ void RingSource::Impl::open(Leg& leg) {
                              .mode = settings.fanout_mode,
                              .tunnel_depth = settings.tunnel_depth,
                              .defragment = settings.defragment,
-                             .shared = settings.fanout_group != 0};
+                             .shared = settings.fanout_group != 0,
+                             .programs = store.programs};
   }
   try {
     make_ring(leg, plan);

@@ -55,14 +55,44 @@ struct Draft {
 
 Flaw flaw_at(const YAML::Mark& mark, std::string why) { return {mark.line + 1, mark.column + 1, std::move(why)}; }
 
+// From the place of a mark on.
+std::string_view rest_at(std::string_view text, const YAML::Mark& mark) {
+  for (int i = 0; i < mark.line && text.find('\n') != std::string_view::npos; ++i)
+    text.remove_prefix(text.find('\n') + 1);
+  return text.substr(std::min(static_cast<std::size_t>(std::max(mark.column, 0)), text.size()));
+}
+
+// The library takes the end of the text for the end of a scalar whose quote was never closed.
+bool quote_is_open(std::string_view scalar) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  while (scalar.starts_with('&') || scalar.starts_with('!')) {  // anchor and tag stand before it
+    scalar.remove_prefix(std::min(scalar.find_first_of(kSpace), scalar.size()));
+    scalar.remove_prefix(std::min(scalar.find_first_not_of(kSpace), scalar.size()));
+  }
+  if (!scalar.starts_with('"') && !scalar.starts_with('\'')) return false;
+  const char quote = scalar.front();
+  for (std::size_t at = 1; at < scalar.size(); ++at) {
+    if (scalar[at] == '\\' && quote == '"') {
+      ++at;
+    } else if (scalar[at] == quote) {
+      if (quote == '"' || at + 1 == scalar.size() || scalar[at + 1] != quote) return false;
+      ++at;
+    }
+  }
+  return true;
+}
+
 class Builder final : public YAML::EventHandler {
  public:
+  explicit Builder(std::string_view text) : text_{text} {}
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(YamlNode::Kind::null, mark, "", anchor); }
   void OnAlias(const YAML::Mark&, YAML::anchor_t anchor) override { hang_up(anchors_[anchor]); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (tag == "!" && quote_is_open(rest_at(text_, mark)))
+      throw flaw_at(mark, "the quote that begins here is not closed");
     drafts_[add(YamlNode::Kind::scalar, mark, tag, anchor)].node.text = value;
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -114,6 +144,7 @@ class Builder final : public YAML::EventHandler {
     return node;
   }
 
+  std::string_view text_;
   std::vector<Draft> drafts_;
   std::vector<std::size_t> open_;
   std::map<YAML::anchor_t, std::size_t> anchors_;
@@ -172,7 +203,7 @@ YamlNode parse(const std::string& text) {
   std::istringstream in{text};
   try {
     YAML::Parser parser{in};
-    Builder builder;
+    Builder builder{text};
     parser.HandleNextDocument(builder);
     SecondDocument none{text};
     parser.HandleNextDocument(none);

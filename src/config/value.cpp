@@ -229,7 +229,9 @@ std::string check_interface_name(const std::string& name) {
   constexpr std::size_t kLongest = 127;  // of an alternative name: ALTIFNAMSIZ less the closing zero
   if (name.empty()) return "an interface name is empty";
   if (name.size() > kLongest) return quoted(name) + " is too long for an interface name (127 characters at most)";
-  if (name.find_first_of("/ \t\n[]") != std::string::npos) return quoted(name) + " cannot be an interface name";
+  // The kernel takes brackets; at the ends they are a list that was meant for a settings file.
+  if (name.find_first_of("/ \t\n") != std::string::npos || name.front() == '[' || name.back() == ']')
+    return quoted(name) + " cannot be an interface name";
   return {};
 }
 

@@ -180,13 +180,9 @@ Rights give_up_privileges(const Invocation& invocation, bool live) {
   const Config& config = invocation.config;
   if (!config.process.sandbox) return {};
   const bool read_again = live && is_regular_file(invocation.config_file);
-  const CaptureSettings capture = ring_settings(config);
-  // Also later: an interface that comes back joins a new group, which is given the program again.
-  const bool steers = live && needs_group(capture, worker_count(capture)) &&
-                      chosen_mode(capture.fanout_mode, capture.tunnel_depth > 0) == FanoutMode::steer;
   Rights rights;
-  rights.kept = drop_privileges({.user = config.process.user, .capture = live, .load_programs = steers});
-  rights.no_filter = install_system_call_filter({.packet_sockets = live, .load_programs = steers});
+  rights.kept = drop_privileges({.user = config.process.user, .capture = live});
+  rights.no_filter = install_system_call_filter({.packet_sockets = live});
   if (read_again) require_readable(invocation.config_file);
   return rights;
 }

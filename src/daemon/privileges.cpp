@@ -60,27 +60,23 @@ std::optional<Identity> identity_of(const std::string& user, std::string& why_no
 }
 
 struct Kept {
-  bool raw, bpf;
+  bool raw;
   bool all;  // nothing else was there
 
-  [[nodiscard]] std::string text() const {
-    if (raw && bpf) return "CAP_NET_RAW and CAP_BPF, with which an interface that comes back is steered again";
-    return raw ? "CAP_NET_RAW" : bpf ? "CAP_BPF" : "no capability";
-  }
+  [[nodiscard]] std::string text() const { return raw ? "CAP_NET_RAW" : "no capability"; }
 };
 
 // Notes for capng_apply() what stays.
 Kept choose(const Needs& needs) {
   const auto permitted = [](unsigned capability) { return ::capng_have_capability(CAPNG_PERMITTED, capability) != 0; };
-  Kept kept{needs.capture && permitted(CAP_NET_RAW), needs.load_programs && permitted(CAP_BPF), true};
+  Kept kept{needs.capture && permitted(CAP_NET_RAW), true};
   for (unsigned capability = 0; capability <= CAP_LAST_CAP; ++capability) {
-    const bool stays = (capability == CAP_NET_RAW && kept.raw) || (capability == CAP_BPF && kept.bpf);
+    const bool stays = capability == CAP_NET_RAW && kept.raw;
     kept.all = kept.all && permitted(capability) == stays;
   }
   ::capng_clear(CAPNG_SELECT_ALL);
   constexpr auto kWhere = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
   if (kept.raw) ::capng_update(CAPNG_ADD, kWhere, CAP_NET_RAW);
-  if (kept.bpf) ::capng_update(CAPNG_ADD, kWhere, CAP_BPF);
   return kept;
 }
 

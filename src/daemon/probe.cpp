@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/capture/fanout.hpp"
 #include "whiteowl/capture/file_source.hpp"
 #include "whiteowl/capture/ring_source.hpp"
 
@@ -164,6 +165,9 @@ std::vector<Input> open_inputs(const Invocation& invocation, std::uint16_t fanou
   const CaptureSettings settings = ring_settings(invocation.config);
   const auto workers = worker_count(settings);
   heritage.store.filter = invocation.filter ? invocation.filter : compile_filter(settings, {.cancel_fd = cancel_fd});
+  if (needs_group(settings, workers) &&
+      chosen_mode(settings.fanout_mode, settings.tunnel_depth > 0) == FanoutMode::steer)
+    heritage.store.programs = std::make_shared<SteeringPrograms>(settings.tunnel_depth);
   for (std::uint32_t i = 0; i < workers; ++i) inputs.push_back(open_ring(settings, i, workers, fanout_id, heritage));
   if (when_open) when_open();
   return inputs;

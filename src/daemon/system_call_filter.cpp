@@ -301,7 +301,6 @@ std::string install_system_call_filter(const AllowedCalls& allowed) {
   for (const auto request : kRequests) filter.allow("ioctl", equals(1, request));
   for (const int request : kProcessRequests) filter.allow("prctl", equals(0, static_cast<unsigned>(request)));
   allow_sockets(filter, allowed.packet_sockets);
-  if (allowed.load_programs) filter.allow("bpf");
   const int error = filter.load();
   // Where a service's unit filters calls already, it may refuse this one, and its filter stays.
   if (error == 0 || ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2) return {};

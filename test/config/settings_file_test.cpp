@@ -77,6 +77,21 @@ TEST_CASE("a token that the library does not step over is refused at its place")
     CHECK(!of_text(text).empty());  // whatever is said, it is said at once
 }
 
+TEST_CASE("a quote that is never closed is refused where it begins, and one that is closed is not") {
+  for (const char* text : {"a:\n  b: \"eth0\n", "a:\n  b: \"eth0", "a:\n  b: 'eth0\n", "a:\n  b: 'it''s\n",
+                           "a:\n  b: \"x\\\"\n", "a:\n  b: &x \"eth0\n"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS((void)parse_settings_text(text, "f.yaml"), StartError);
+  }
+  CHECK_THROWS_WITH((void)parse_settings_text("a:\n  b: \"eth0\n", "f.yaml"),
+                    "f.yaml:2:6: the quote that begins here is not closed");
+  for (const char* text : {"a: \"x\"", "a: 'it''s'", "a: \"x\\\"y\"\n", "a: [\"x\", 'y', z]\n", "a: it's\n",
+                           "a: &b \"x\"\n", "\"a\": 1\n", "a: ''\n", "a: \"\"\nb: \"two\n  lines\"\n"}) {
+    CAPTURE(text);
+    CHECK_NOTHROW((void)parse_settings_text(text, "f.yaml"));
+  }
+}
+
 TEST_CASE("a small text that stands for a large tree is refused, and one without an end is cut off") {
   constexpr int kWide = 30;
   std::string bomb = "a0: &a0 [x]\n";

@@ -55,7 +55,6 @@ TEST_CASE("root in a namespace of its own keeps what capturing takes") {
   CHECK(after_drop({.user = "", .capture = true}, "CapPrm") == kNetRaw);
   CHECK(after_drop({.user = "", .capture = true}, "CapInh") == "0000000000000000");
   CHECK(after_drop({.user = "", .capture = true}, "CapBnd") == "0000000000000000");
-  CHECK(after_drop({.user = "", .capture = true, .load_programs = true}, "CapEff") == "0000008000002000");
   CHECK(after_drop({.user = ""}, "CapEff") == "0000000000000000");
 }
 

@@ -103,7 +103,6 @@ TEST_SUITE("system calls" * doctest::skip(kUnderSanitizer)) {
     CHECK(forbidden([] { return outcome(SYS_reboot, 0, 0, 0, nullptr); }) == "EPERM");
     CHECK(forbidden([] { return outcome(SYS_swapoff, "/nowhere"); }) == "EPERM");
     CHECK(forbidden([] { return outcome(SYS_bpf, -1, nullptr, 0); }) == "EPERM");
-    CHECK(filtered({.load_programs = true}, [] { return outcome(SYS_bpf, -1, nullptr, 0); }) != "EPERM");
     CHECK(forbidden([] { return outcome(SYS_prctl, PR_SET_MM, 0, 0, 0, 0); }) == "EPERM");
     // Types a command into the terminal that started the program.
     CHECK(forbidden([] { return outcome(SYS_ioctl, 0, TIOCSTI, "x"); }) == "EPERM");

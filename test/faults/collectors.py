@@ -337,7 +337,8 @@ def tcp_breaks_again(t):
         lines = len(running.log_lines()) - lines
         t.note(f"{name}: {collector.sessions} sessions, {lines} lines in 12 s")
         require(lines <= 10, f"{name}: {lines} lines in 12 s: {running.log_lines()[-1][-120:]}")
-        require(lines >= 1, f"{name}: not a word")
+        # What is wrong at the start is said before the probe is ready.
+        require(lines >= 1 or "refused" in running.log(), f"{name}: not a word")
         require(harness.threads(running.pid) <= 12, f"{name}: {harness.threads(running.pid)} threads")
         require(running.stop(12).status in (0, FAILURE), f"{name}: status")
         counters = t.exact()
@@ -369,7 +370,7 @@ def udp_unreachable(t):
         ("192.0.2.65", "invalid|unreachable|route"),
         ("192.0.2.129", "route|unreachable"),
         ("192.0.2.193", "permi|denied|prohib"),
-        ("255.255.255.255", "permi|denied|broadcast"),
+        ("255.255.255.255", "permi|denied|broadcast|unreachable"),
         ("fe80::1", "scope|interface|invalid|zone"),
         ("2001:db8::1", "unreachable|route|assign|not supported"),
     ]

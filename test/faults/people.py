@@ -159,7 +159,7 @@ def examples():
     """The shell commands of the manual's examples, without markup."""
     with open(os.path.join(ROOT, "man/chompy-probe.8"), encoding="utf-8") as file:
         text = file.read()
-    block = re.search(r"with all packets in one record.*?\.Bd[^\n]*\n(.*?)\.Ed", text, re.S)
+    block = re.search(r"in one record for each direction.*?\.Bd[^\n]*\n(.*?)\.Ed", text, re.S)
     require(block, "the manual's example of one record for each connection is gone")
     return block[1].replace("\\e\n", " ").replace("\\(aq", "'").strip()
 

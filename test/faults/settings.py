@@ -167,9 +167,11 @@ def check(t, name, text, statuses=(CONFIGURATION,), seconds=8):
         done = running.within(0, "--check-config")
         require(done.status in statuses, f"status {done.status}: {done.said()}")
         if done.status:
-            require(len(done.lines()) == 1, f"{len(done.lines())} lines: {done.said()}")
-            require(len(done.lines()[0]) < 2000, f"a line of {len(done.lines()[0])} octets")
-            require("checked.yaml" in done.err, f"the line does not name the file: {done.said()}")
+            # A line for each mistake, and one for how many more there are.
+            require(1 <= len(done.lines()) <= 21, f"{len(done.lines())} lines: {done.said()}")
+            require(max(map(len, done.lines())) < 2000, f"a line of {max(map(len, done.lines()))} octets")
+            for line in done.lines()[:20]:
+                require("checked.yaml" in line, f"a line does not name the file: {line[-200:]}")
     except Miss as miss:
         return f"{name}: {miss}"
     finally:
@@ -179,10 +181,12 @@ def check(t, name, text, statuses=(CONFIGURATION,), seconds=8):
 
 
 @test(
-    "A text that is no settings, whatever a parser makes of it, is refused in one line, in time and memory", limit=200
+    "A text that is no settings, whatever a parser makes of it, is refused by a line for each mistake, in time and memory", limit=200
 )
 def settings_texts(t):
-    bad = [check(t, name, text) for name, text in texts()]
+    # Directives, anchors and ends of documents without anything between them are settings that say nothing.
+    empty = ("deep-ampersands", "deep-percents", "many-ends")
+    bad = [check(t, name, text, (0, CONFIGURATION) if name in empty else (CONFIGURATION,)) for name, text in texts()]
     count, bad = len(bad), list(filter(None, bad))
     require(not bad, f"{len(bad)} of {count} texts: " + "; ".join(bad[:3]))
 
@@ -535,7 +539,7 @@ def settings_messages(t):
     ):
         done = t.run("--config", t.path("bad.yaml", text), "--check-config")
         require(done.status == CONFIGURATION, f"{text!r}: status {done.status}: {done.said()}")
-        require(len(done.lines()) == 1, f"{text!r}: {len(done.lines())} lines: {done.said()}")
+        require(len(done.lines()) <= len(words), f"{text!r}: {len(done.lines())} lines: {done.said()}")
         for word in words:
             require(word in done.err, f"{text!r}: {word!r} is not in {done.said()!r}")
     for value in (":9090", "9090"):

@@ -4,6 +4,7 @@
 import concurrent.futures
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -372,9 +373,12 @@ def end_of_stream(t, number, name, first, block, how, more):
             done = running.done or running.stop(GRACE)
         require("a thread does not end" not in done.err, done.said())
         require(done.peak_mib < 600, f"{done.peak_mib:.0f} MiB")
-        # Silence before there is a capture at all may be called a fault, and interfaces without an end as well.
+        # Silence before there is a capture at all may be called a fault, and interfaces without an end as well; and
+        # before that the signal itself may end the program.
         require(
-            done.status == 0 or (done.status == FAILURE and (not matched or "interface" in done.err)),
+            done.status == 0
+            or (done.status == FAILURE and (not matched or "interface" in done.err))
+            or (done.status == -signal.SIGTERM and how != "duration" and not matched),
             f"status {done.status}: {done.said()}",
         )
         if matched:
@@ -444,7 +448,6 @@ def memory_too_large(t):
         ("flow.max_flows=134217728", "export.fields=extended"),
         ("flow.max_flows=134217728", "capture.workers=16"),
         ("flow.max_flows=134217728", "export.track_tcp_performance=false", "export.fields=extended"),
-        ("tcp.syn_cache_max=16777216", "capture.workers=256"),
     ):
         words = [word for setting in settings for word in ("--set", setting)]
         running = t.start("-interface", "near0", "--output", "none", "--set", "capture.buffer_size_mb=16", *words)
@@ -536,7 +539,8 @@ def memory_sigterm(t):
     until("memory is being touched", lambda: rss_mib(running.pid) > 100 or not running.alive(), 10)
     require(running.alive(), f"ended by itself: {running.done and running.done.said()}")
     peak, done = rss_mib(running.pid), running.stop(3)
-    require(done.status in (0, FAILURE), f"status {done.status}")
+    # Nothing has begun that could end well: the signal itself may end the program.
+    require(done.status in (0, FAILURE, -signal.SIGTERM), f"status {done.status}")
     t.note(f"signal at {peak:.0f} MiB, end at {done.peak_mib:.0f} MiB")
 
 

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "whiteowl/capture/loaded_program.hpp"
 #include "whiteowl/capture/settings.hpp"
 #include "whiteowl/packet/frame.hpp"
 
@@ -39,7 +41,8 @@ struct FanoutPlan {
   FanoutMode mode = FanoutMode::hash;  // as set
   std::uint32_t tunnel_depth = 0;      // of what is metered; 0: the outermost IP header
   bool defragment = false;
-  bool shared = false;  // others may be in the group
+  bool shared = false;                                    // others may be in the group
+  std::shared_ptr<const SteeringPrograms> programs = {};  // null: loaded when they are needed
 };
 
 // What the kernel does now.

@@ -75,11 +75,14 @@ class JoinOrder {
   std::vector<std::atomic<int>> member_of_;  // index of the interface; 0: of none
 };
 
+class SteeringPrograms;
+
 // What the rings of a process share.  Who is told of rings that are made and given up, so that he may keep their
 // sockets for the next process.  Called on the thread that does it.
 struct RingStore {
   std::shared_ptr<JoinOrder> order = {};
-  std::shared_ptr<FilterPrograms> filter = {};  // prepared, of the settings' expression
+  std::shared_ptr<FilterPrograms> filter = {};            // prepared, of the settings' expression
+  std::shared_ptr<const SteeringPrograms> programs = {};  // loaded while we may
   std::function<void(const std::string& name, int fd)> keep = {};
   std::function<void(const std::string& name)> forget = {};
 };

@@ -9,10 +9,13 @@
 // header counts.  Fragments are told apart by addresses only, as their ports stand in the first one.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "whiteowl/capture/filter.hpp"
+#include "whiteowl/packet/frame.hpp"
+#include "whiteowl/packet/headers.hpp"
 
 namespace whiteowl {
 
@@ -26,6 +29,15 @@ struct SteeringLimits {
 // What fits into the 4096 instructions of a classic program, and what a loaded one may have.
 inline constexpr SteeringLimits kClassicLimits{.tunnels = 2, .extensions = 2};
 inline constexpr SteeringLimits kLoadedLimits{.tunnels = 4, .extensions = 6};
+// Octets of the link's header in which the packet's protocol stands.
+[[nodiscard]] constexpr std::uint32_t link_octets(LinkType link) noexcept {
+  return link == LinkType::ethernet ? static_cast<std::uint32_t>(sizeof(EthernetHeader)) : 0;
+}
+// Not deeper than what is metered, or one of its conversations would be torn apart by what it carries.
+[[nodiscard]] constexpr SteeringLimits as_deep_as(std::uint32_t tunnel_depth, SteeringLimits limits) noexcept {
+  limits.tunnels = std::min(limits.tunnels, tunnel_depth);
+  return limits;
+}
 
 // Classic BPF; its return value modulo the members is the choice.  All it loads is known to be there, so that no load
 // ends it. `link_octets`: of the link header of the interface, which ends with a type; 14, or 0 for none.

@@ -14,7 +14,6 @@ inline constexpr const char* kOwnUser = "_chompy-probe";
 struct Needs {
   std::string user = kOwnUser;  // to become if root started us; empty: stay who we are
   bool capture = false;         // CAP_NET_RAW
-  bool load_programs = false;   // CAP_BPF, where it is had
 };
 
 // Gives up everything else, for good.  Sets no_new_privs, and no core file or debugger but root's shows our memory.

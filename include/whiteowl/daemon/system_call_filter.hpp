@@ -23,7 +23,6 @@ inline constexpr bool kUnderSanitizer = false;
 
 struct AllowedCalls {
   bool packet_sockets = false;
-  bool load_programs = false;  // bpf(2)
 };
 
 // In force for all threads, those that run and those that begin later, without a way back.  Sets no_new_privs.
