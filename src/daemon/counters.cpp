@@ -61,8 +61,9 @@ std::string interfaces_json(const CounterSources& sources) {
   return "{" + text + "}";
 }
 
-// A regular file, a link to one, or none yet.  A link is replaced, not followed: a stranger may have set it.  What the kernel shows under /dev and /proc is written into, even if it leads to a
-// file: to replace that would only replace the name.
+// A regular file, a link to one, or none yet.  A link is replaced, not followed: a stranger may have set it.  What the
+// kernel shows under /dev and /proc is written into, even if it leads to a file: to replace that would only replace the
+// name.
 bool is_replaced(const std::string& path) {
   if (path.starts_with("/dev/") || path.starts_with("/proc/")) return false;
   struct stat status {};
