@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures in, records out: the whole program on files, against what the writer of the files knows."""
 
+import errno
 import json
 import os
 import signal
@@ -35,9 +36,22 @@ TCP = [(99999, 1, 4), (99999, 2, 4), (99999, 3, 4), (99999, 4, 4), (99999, 5, 2)
 STANDARD6 = [(0, 27, 16), (0, 28, 16), *STANDARD[2:]]
 
 
-def open_files(pid):
-    folder = f"/proc/{pid}/fd"
-    return [os.path.realpath(os.path.join(folder, fd)) for fd in os.listdir(folder)]
+class Writer:
+    """An end of a FIFO that nothing is written into; it can be had when a reader has opened the other end."""
+
+    def __init__(self, case, fifo):
+        self.fifo = fifo
+        probe.wait_for("the FIFO is open", self.opened)
+        case.addCleanup(os.close, self.fd)
+
+    def opened(self):
+        try:
+            self.fd = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return False
+        return True
 
 
 class Files(probe.Case):
@@ -256,8 +270,7 @@ except BrokenPipeError: os._exit(0)
         self.assertIn(f"{fifo}: stopped before the capture began", result.err)
         self.assertLess(time.monotonic() - begun, 5)
         running = probe.Running(self, "--read", fifo, "--output", "none")
-        # Its end of the FIFO is open: it waits for a writer.
-        probe.wait_for("the FIFO is open", lambda: os.path.realpath(fifo) in open_files(running.process.pid))
+        Writer(self, fifo)
         running.process.send_signal(signal.SIGTERM)
         self.assertEqual(running.process.wait(5), -signal.SIGTERM)
 

@@ -235,21 +235,16 @@ class Unreachable(probe.Case):
             self.assertIn("fe80::1%eth0", result.err)
 
     def test_a_collector_without_a_route_is_explained_once_and_its_records_are_counted(self):
-        unshare = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--net")
-        if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
-            self.skipTest("no namespaces")
         result = self.run_probe(
             *("--read", self.path("in.pcap", flows(100)), "-collector", "192.0.2.1:2055"),
             *("--counters", self.path("counters.json")),
-            prefix=unshare,
+            prefix=probe.in_namespaces(self, "--net"),
         )
         self.assertEqual(result.err.count("Network is unreachable"), 1, result.err)
         self.assert_identity(result.counters())
         self.assertEqual(result.counters()["records_not_sent"], 100)
 
     def test_name_servers_that_fail_are_asked_with_pauses_and_told_of_once(self):
-        if os.geteuid() != 0:
-            self.skipTest("needs root for a resolv.conf of its own")
         script = f"""
 import os, socket, subprocess, sys, time
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -272,7 +267,7 @@ while run.poll() is None:
 print("of one name:", names.count(names[0]), "of all:", len(set(names)), "seconds:", int(time.monotonic() - began))
 """
         done = subprocess.run(
-            ["unshare", "--net", "--mount", sys.executable, "-c", script],
+            [*probe.in_namespaces(self, "--net", "--mount"), sys.executable, "-c", script],
             capture_output=True,
             timeout=probe.LIMIT,
             env=probe.clean_environment(),

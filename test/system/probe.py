@@ -215,6 +215,14 @@ def skip(reason):
     sys.exit(1 if os.environ.get("CI") else 77)
 
 
+def in_namespaces(case, *options):
+    """What stands before a command that is to be root in namespaces of its own, whoever runs the test."""
+    prefix = ("unshare", *(() if os.geteuid() == 0 else ("--user", "--map-root-user")), *options)
+    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
+        case.skipTest("namespaces are not allowed")
+    return prefix
+
+
 def enter_namespace():
     """Starts the script anew in private user and network namespaces (as root: a network namespace alone)."""
     if os.environ.get("CHOMPY_IN_NAMESPACE"):

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -128,23 +127,30 @@ template <typename Item>
 class IndexQueue {
  public:
   IndexQueue(std::uint32_t capacity, Prefault prefault)
-      : items_{std::bit_ceil(std::size_t{capacity}), prefault, Access::in_order} {}
-  void push(Item item) noexcept { items_[tail_++ & (items_.size() - 1)] = item; }
-  [[nodiscard]] const Item* front() const noexcept {
-    return head_ == tail_ ? nullptr : &items_[head_ & (items_.size() - 1)];
-  }
+      : items_{std::max<std::size_t>(capacity, 1), prefault, Access::in_order} {}
+  void push(Item item) noexcept { items_[place(count_++)] = item; }
+  [[nodiscard]] const Item* front() const noexcept { return later(0); }
   // The one that stands `places` behind the front; null if there are not as many.
   [[nodiscard]] const Item* later(std::size_t places) const noexcept {
-    return tail_ - head_ <= places ? nullptr : &items_[(head_ + places) & (items_.size() - 1)];
+    return count_ <= places ? nullptr : &items_[place(places)];
   }
-  void pop() noexcept { ++head_; }
-  void clear() noexcept { head_ = tail_; }
+  void pop() noexcept {
+    head_ = place(1);
+    --count_;
+  }
+  void clear() noexcept { count_ = 0; }
   [[nodiscard]] std::size_t memory_octets() const noexcept { return items_.octets(); }
 
  private:
+  // At most as far behind the front as there are items.
+  [[nodiscard]] std::size_t place(std::size_t behind_front) const noexcept {
+    const std::size_t at = head_ + behind_front;
+    return at < items_.size() ? at : at - items_.size();
+  }
+
   ZeroedArray<Item> items_;
   std::size_t head_ = 0;
-  std::size_t tail_ = 0;
+  std::size_t count_ = 0;
 };
 
 }  // namespace whiteowl
