@@ -2,7 +2,9 @@
 #include "whiteowl/flow/meter.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "whiteowl/flow/eviction.hpp"
 #include "whiteowl/flow/expiry.hpp"
@@ -72,6 +74,8 @@ struct Meter::Impl {
   EvictionList::Links links;
   EvictionList unanswered{links}, answered{links};
   std::uint32_t answered_count = 0;
+  std::array<std::uint32_t, FrameBatch::kCapacity> answers{};  // entries that have to change the list
+  std::size_t answers_noted = 0;
   MeterCounters counters;
   Duration age{};  // behind the last batch
   std::array<FlowTable::Candidate, FrameBatch::kCapacity>
@@ -262,6 +266,7 @@ struct Meter::Impl {
     Flow& flow = table.flow(index);
     if (flow.in_use == 0) return;
     fetch_removal(index);
+    EvictionList::fetch_neighbours(links, index);
     if (export_due(index, now)) return remove(index);
     const Duration next = next_deadline(index);
     flow.due = flow_due(next) & kFlowDueMask;
@@ -271,13 +276,17 @@ struct Meter::Impl {
   void advance(Duration now) noexcept {
     wheel.advance(
         now, [this, now](std::uint32_t index) { look(index, now); },
-        [this](std::uint32_t index) { table.fetch_all(index); });
+        [this](std::uint32_t index) {
+          table.fetch_all(index);
+          EvictionList::fetch(links, index);
+        });
     while (const auto* item = closed.front()) {
       if (item->is_ahead_of(now)) break;
       const auto index = static_cast<std::uint32_t>(item->index);
       if (const auto* later = closed.later(kFetchedAhead); later != nullptr) {
         const auto ahead = static_cast<std::uint32_t>(later->index);
         table.fetch_all(ahead);
+        EvictionList::fetch(links, ahead);
         if (tcp_settings.track) tcp.fetch_all(ahead + 1);
       }
       closed.pop();
@@ -285,6 +294,7 @@ struct Meter::Impl {
       flow.in_closed = 0;
       if (flow.in_use == 0 || flow.closed == 0) continue;
       fetch_removal(index);
+      EvictionList::fetch_neighbours(links, index);
       if (export_due(index, now))
         remove(index);
       else
@@ -309,21 +319,34 @@ struct Meter::Impl {
     table.flow(index).unanswered = 1;
     unanswered.append(index, now);
   }
-  // Requires: the conversation stands among the unanswered.
+  [[nodiscard]] bool has_answer(std::uint32_t index) const noexcept {
+    const Flow& flow = table.flow(index);
+    return table.way(index, 0).ever != 0 && table.way(index, 1).ever != 0 &&
+           (!metered_tcp(flow) || is_open(flow.tcp.state));
+  }
+  // Requires: the conversation stands among the unanswered.  It stays there until the batch is over, or somebody has to
+  // leave: meanwhile its links come from the memory.
   void note_answer(const ClassifiedPacket& item, std::uint32_t index) noexcept {
-    Flow& flow = table.flow(index);
-    if (table.way(index, 0).ever == 0 || table.way(index, 1).ever == 0) return;
-    if (flow.key.protocol() == ip_protocol::kTcp) {
-      const bool open = tcp_settings.track
-                            ? is_open(flow.tcp.state)
-                            : item.packet.tcp == nullptr || (item.packet.tcp->flags() & tcp_flag::kSyn) == 0;
-      if (!open) return;
+    const bool syn = item.packet.tcp != nullptr && (item.packet.tcp->flags() & tcp_flag::kSyn) != 0;
+    if (!has_answer(index) || (syn && !tcp_settings.track)) return;
+    if (answers_noted == answers.size()) move_answered(item.age);
+    answers[answers_noted++] = index;
+    EvictionList::fetch(links, index);
+  }
+  void move_answered(Duration now) noexcept {
+    const std::size_t noted = std::exchange(answers_noted, 0);
+    for (std::size_t i = 0; i < noted; ++i) EvictionList::fetch_neighbours(links, answers[i]);
+    for (std::size_t i = 0; i < noted; ++i) {
+      const std::uint32_t index = answers[i];
+      Flow& flow = table.flow(index);
+      // Noted twice, or removed since; the entry may have a new owner.
+      if (flow.in_use == 0 || flow.unanswered == 0 || !has_answer(index)) continue;
+      if (answered_count == most_answered) evict(least_active(answered, now), counters.evictions);
+      leave_list(index);
+      flow.unanswered = 0;
+      answered.append(index, now);
+      ++answered_count;
     }
-    if (answered_count == most_answered) evict(least_active(answered, item.age), counters.evictions);
-    leave_list(index);
-    flow.unanswered = 0;
-    answered.append(index, item.age);
-    ++answered_count;
   }
   void evict(std::uint32_t index, Counter& counter) noexcept {
     export_both(index, FlowEndReason::lack_of_resources);
@@ -368,6 +391,7 @@ struct Meter::Impl {
   // The longest unanswered goes first, else the longest idle.
   void make_room(Duration now) noexcept {
     const std::uint32_t before = table.size();
+    move_answered(now);
     advance(now);
     if (table.size() != before) candidates.fill({});  // as in evict(), of whoever was removed
     if (!table.full()) return;
@@ -555,6 +579,7 @@ struct Meter::Impl {
     counters.octets_metered.add(octets);
     packets_in_table += batch.size;
     age = batch.now;
+    if (answers_noted != 0) move_answered(age);
     advance(age);
     publish();
   }
@@ -593,6 +618,7 @@ void Meter::flush(FlowEndReason reason) noexcept {
   self.unanswered.clear();
   self.answered.clear();
   self.answered_count = 0;
+  self.answers_noted = 0;
   self.publish();
 }
 

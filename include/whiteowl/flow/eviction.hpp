@@ -58,6 +58,14 @@ class EvictionList {
   }
   void clear() noexcept { first_ = last_ = 0; }
 
+  // What remove() of an entry will need is asked of the memory: its own link, and with that in hand its neighbours'.
+  static void fetch(const Links& links, std::uint32_t index) noexcept { fetch_line(&links[index]); }
+  static void fetch_neighbours(const Links& links, std::uint32_t index) noexcept {
+    const Link& link = links[index];
+    if (link.before != 0) fetch_line(&links[link.before - 1]);
+    if (link.after != 0) fetch_line(&links[link.after - 1]);
+  }
+
  private:
   [[nodiscard]] static std::uint32_t units(Duration age) noexcept {
     return static_cast<std::uint32_t>(age.count() >> 24U);
