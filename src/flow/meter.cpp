@@ -57,7 +57,7 @@ struct Meter::Impl {
         table{capacity, flow_settings.prefault},
         wheel{table.capacity(), flow_settings.prefault},
         closed{table.capacity(), flow_settings.prefault},
-        links{table.capacity(), flow_settings.prefault} {}
+        links{table.capacity(), flow_settings.prefault, Access::in_order} {}
 
   FlowSettings settings;
   TcpSettings tcp_settings;

@@ -105,7 +105,7 @@ TEST_CASE("one worker and four give the same records") {
       Packet packet;
       const Frame view = frame.frame();
       const bool good = decoder.decode(view, packet) == Discard::none;
-      share[good ? directed_key(packet, false).key.hash({1, 2, 3, 4, 5, 6}) % 4 : 0].push_back(frame);
+      share[good ? directed_key(packet, false).key.hash({1, 2, 3, 4, 5, 6, 7, 8}) % 4 : 0].push_back(frame);
     }
     for (const auto& part : share) {
       const auto records = metered(part, 64, settings(), {}, frames.back().time);  // the capture ends for all at once

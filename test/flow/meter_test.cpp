@@ -494,7 +494,7 @@ TEST_CASE("answered conversations that rest leave before those that speak, where
 }
 
 TEST_CASE("whoever knows the key shortens his own conversations and costs others nothing") {
-  constexpr HashKey kKnown{11, 22, 33, 44, 55, 66};
+  constexpr HashKey kKnown{11, 22, 33, 44, 55, 66, 77, 88};
   constexpr std::uint32_t kHome = 5, kBuckets = 1024;
   Bench bench{4096, {}, kKnown};
   for (std::uint32_t host = 10; host < 30; ++host) handshake(bench, 1ms * host, host);

@@ -11,7 +11,7 @@ using namespace whiteowl;
 namespace {
 
 FlowKey key_of(std::uint64_t n) { return FlowKey{{n, 0}, {~n, 0}, n << 32U | 0x0604U}; }
-constexpr HashKey kHash{1, 2, 3, 4, 5, 6};
+constexpr HashKey kHash{1, 2, 3, 4, 5, 6, 7, 8};
 
 }  // namespace
 

@@ -202,7 +202,8 @@ TEST_CASE("one, two and eight workers give the same figures (W7)") {
         Packet packet;
         const Frame read = frame.frame();
         REQUIRE(decoder.decode(read, packet) == Discard::none);
-        if (directed_key(packet, false).key.hash(HashKey{1, 2, 3, 4, 5, 6}) % workers == worker) share.push_back(frame);
+        if (directed_key(packet, false).key.hash(HashKey{1, 2, 3, 4, 5, 6, 7, 8}) % workers == worker)
+          share.push_back(frame);
       }
       const auto some = run(share);
       records.insert(records.end(), some.begin(), some.end());

@@ -2,11 +2,10 @@
 // The hash of a flow key.  Whoever does not know the key cannot choose words that fall together: two different tuples
 // of words meet no more often than by chance.
 //
-// The words are hashed as in UMAC (RFC 4418 5.2.2, there called NH): each pair of words is added to a pair of key
-// words, the sums are multiplied, the 128-bit products added.  For any two different inputs, over all keys, the sums
-// are equal with a probability of 2^-64.  A last multiplication, by key words too, brings the 128 bits to 64.  A factor
-// without a key word in it would be a hole: an address that makes it zero cancels its partner, whatever the rest of the
-// key is.
+// The words are hashed as in UMAC (RFC 4418 5.2.2, there called NH): each pair of words is added to a pair of key words,
+// the sums are multiplied, the 128-bit products added.  For any two different inputs, over all keys, the sums are equal
+// with a probability of 2^-64.  A last multiplication, of keyed factors too, brings the 128 bits to 64.  A factor without
+// a key word in it would be a hole: an address that makes it zero cancels its partner, whatever the rest of the key is.
 #pragma once
 
 #include <array>
@@ -15,7 +14,7 @@
 namespace whiteowl {
 
 struct HashKey {
-  std::array<std::uint64_t, 6> words;
+  std::array<std::uint64_t, 8> words;
 };
 
 // A key that differs from process to process.  Does not throw: without randomness from the kernel, time must do.
@@ -26,12 +25,6 @@ __extension__ using Wide = unsigned __int128;
 [[nodiscard]] constexpr std::uint64_t fold(std::uint64_t x, std::uint64_t y) noexcept {
   const Wide product = static_cast<Wide>(x) * y;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-}
-
-// A bijection in which low bits depend on all.
-[[nodiscard]] constexpr std::uint64_t mix(std::uint64_t value) noexcept {
-  value = (value ^ value >> 32U) * 0x9E3779B97F4A7C15U;
-  return value ^ value >> 32U;
 }
 
 [[nodiscard]] constexpr std::uint64_t hash_words(const std::uint64_t (&words)[5], const HashKey& key) noexcept {
