@@ -2,10 +2,11 @@
 // The hash of a flow key.  Whoever does not know the key cannot choose words that fall together: two different tuples
 // of words meet no more often than by chance.
 //
-// The words are hashed as in UMAC (RFC 4418 5.2.2, there called NH): each pair of words is added to a pair of key words,
-// the sums are multiplied, the 128-bit products added.  For any two different inputs, over all keys, the sums are equal
-// with a probability of 2^-64.  A last multiplication, of keyed factors too, brings the 128 bits to 64.  A factor without
-// a key word in it would be a hole: an address that makes it zero cancels its partner, whatever the rest of the key is.
+// The words are hashed as in UMAC (RFC 4418 5.2.2, there called NH): each pair of words is added to a pair of key
+// words, the sums are multiplied, the 128-bit products added.  For any two different inputs, over all keys, the sums
+// are equal with a probability of 2^-64.  A last multiplication, of keyed factors too, brings the 128 bits to 64.  A
+// factor without a key word in it would be a hole: an address that makes it zero cancels its partner, whatever the rest
+// of the key is.
 #pragma once
 
 #include <array>
@@ -29,9 +30,9 @@ __extension__ using Wide = unsigned __int128;
 
 [[nodiscard]] constexpr std::uint64_t hash_words(const std::uint64_t (&words)[5], const HashKey& key) noexcept {
   const auto& k = key.words;
-  const Wide sum =
-      static_cast<Wide>(words[0] + k[0]) * (words[1] + k[1]) + static_cast<Wide>(words[2] + k[2]) * (words[3] + k[3]);
-  return mix(fold(static_cast<std::uint64_t>(sum) + words[4] + k[4], static_cast<std::uint64_t>(sum >> 64U) + k[5]));
+  const Wide sum = static_cast<Wide>(words[0] + k[0]) * (words[1] + k[1]) +
+                   static_cast<Wide>(words[2] + k[2]) * (words[3] + k[3]) + static_cast<Wide>(words[4] + k[4]) * k[5];
+  return fold(static_cast<std::uint64_t>(sum) + k[6], static_cast<std::uint64_t>(sum >> 64U) + k[7]);
 }
 
 // For identities that must be the same in every process: anybody can choose words whose results are equal, so no index
