@@ -181,7 +181,8 @@ def check(t, name, text, statuses=(CONFIGURATION,), seconds=8):
 
 
 @test(
-    "A text that is no settings, whatever a parser makes of it, is refused by a line for each mistake, in time and memory", limit=200
+    "A text that is no settings, whatever a parser makes of it, is refused by a line a mistake, in time and memory",
+    limit=200,
 )
 def settings_texts(t):
     # Directives, anchors and ends of documents without anything between them are settings that say nothing.
