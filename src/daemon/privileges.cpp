@@ -100,6 +100,7 @@ std::string drop_privileges(const Needs& needs) {
   const bool bounding = may(CAP_SETPCAP);
   checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
   const Kept kept = choose(needs);
+  std::string stays;
   errno = 0;
   if (identity) {
     const int flags = CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_AMBIENT | (bounding ? CAPNG_CLEAR_BOUNDING : 0);
@@ -109,12 +110,16 @@ std::string drop_privileges(const Needs& needs) {
   } else {
     if (bounding) apply(::capng_apply(CAPNG_SELECT_BOUNDS), "bounding the capabilities");
     apply(::capng_apply(CAPNG_SELECT_AMBIENT), "dropping ambient capabilities");
-    // A service's unit may refuse capset(2), having left nothing to drop.
-    if (!kept.all) apply(::capng_apply(CAPNG_SELECT_CAPS), "dropping capabilities");
+    // A service's unit may refuse capset(2): what it gave is what there is then.
+    if (!kept.all && ::capng_apply(CAPNG_SELECT_CAPS) != 0) {
+      if (::geteuid() == 0) apply(-1, "dropping capabilities");
+      stays = ", and what else the service manager gave, which may not be dropped here";
+    }
   }
   // The keys of the hash tables and what is captured are nobody's business.  The leak check would have to trace us.
   checked(::prctl(PR_SET_DUMPABLE, kUnderSanitizer ? 1 : 0, 0, 0, 0), "PR_SET_DUMPABLE");
-  return "running as " + name_of_own_user() + " with " + kept.text() + (why_not.empty() ? "" : " (" + why_not + ")");
+  return "running as " + name_of_own_user() + " with " + kept.text() + stays +
+         (why_not.empty() ? "" : " (" + why_not + ")");
 }
 
 }  // namespace whiteowl
