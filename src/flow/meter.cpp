@@ -330,18 +330,32 @@ struct Meter::Impl {
     const bool syn = item.packet.tcp != nullptr && (item.packet.tcp->flags() & tcp_flag::kSyn) != 0;
     if (!has_answer(index) || (syn && !tcp_settings.track)) return;
     if (answers_noted == answers.size()) move_answered(item.age);
+    if (answers_noted == answers.size()) return;  // asked again when its next record opens
     answers[answers_noted++] = index;
     EvictionList::fetch(links, index);
   }
+  // Where the answered are as many as there may be and nobody idle is found among those that are looked at, newcomers
+  // wait: an active conversation does not leave for them.
   void move_answered(Duration now) noexcept {
     const std::size_t noted = std::exchange(answers_noted, 0);
+    bool has_room = true;
     for (std::size_t i = 0; i < noted; ++i) EvictionList::fetch_neighbours(links, answers[i]);
     for (std::size_t i = 0; i < noted; ++i) {
       const std::uint32_t index = answers[i];
       Flow& flow = table.flow(index);
       // Noted twice, or removed since; the entry may have a new owner.
       if (flow.in_use == 0 || flow.unanswered == 0 || !has_answer(index)) continue;
-      if (answered_count == most_answered) evict(least_active(answered, now), counters.evictions);
+      if (answered_count == most_answered) {
+        if (has_room) {
+          const std::uint32_t idle = first_idle(answered, now).idle;
+          has_room = idle != FlowTable::kNone;
+          if (has_room) evict(idle, counters.evictions);
+        }
+        if (!has_room) {
+          answers[answers_noted++] = index;
+          continue;
+        }
+      }
       leave_list(index);
       flow.unanswered = 0;
       answered.append(index, now);
@@ -359,20 +373,31 @@ struct Meter::Impl {
   [[nodiscard]] bool deserves_another_turn(const EvictionList& list, std::uint32_t index) const noexcept {
     return table.flow(index).closed == 0 && list.active_since_placed(index, last_seen(index));
   }
-  // The front of the list, if it was idle since it was placed there.  If the first kEvictionLooks all were active, the
-  // longest idle of them.  None: the list is empty.
-  [[nodiscard]] std::uint32_t least_active(EvictionList& list, Duration now) noexcept {
-    std::uint32_t least = FlowTable::kNone;
+  struct Found {
+    std::uint32_t idle = FlowTable::kNone;   // the first of the list that was idle since it was placed there
+    std::uint32_t least = FlowTable::kNone;  // the longest idle of those before it
+  };
+  // Looks at kEvictionLooks at most; who was active goes to the back.
+  [[nodiscard]] Found first_idle(EvictionList& list, Duration now) noexcept {
+    Found found;
     for (std::uint32_t looks = 0; looks < kEvictionLooks; ++looks) {
       const std::uint32_t index = list.front();
       if (index == EvictionList::kNone) break;
       fetch_next_victims(list);
-      if (!deserves_another_turn(list, index)) return index;
-      if (least == FlowTable::kNone || last_seen(index) < last_seen(least)) least = index;
+      if (!deserves_another_turn(list, index)) {
+        found.idle = index;
+        break;
+      }
+      if (found.least == FlowTable::kNone || last_seen(index) < last_seen(found.least)) found.least = index;
       list.remove(index);
       list.append(index, now);
     }
-    return least;
+    return found;
+  }
+  // None: the list is empty.
+  [[nodiscard]] std::uint32_t least_active(EvictionList& list, Duration now) noexcept {
+    const Found found = first_idle(list, now);
+    return found.idle != FlowTable::kNone ? found.idle : found.least;
   }
   // Who goes next has not been looked at for as long as the table is large: first its entry is fetched, then, with the
   // key in it, its place in the index.

@@ -418,7 +418,9 @@ def filter_compiled_once(t):
         ).ready("capturing on", 60)
         return running.stop(20).cpu
 
-    one, many = cpu("near0", 1), cpu("near0,near1", 4)
+    # What runs beside it makes a run dearer, never cheaper.
+    one = min(cpu("near0", 1) for _ in range(3))
+    many = min(cpu("near0,near1", 4) for _ in range(3))
     t.note(f"1 worker, 1 interface {one:.1f} s; 4 workers, 2 interfaces {many:.1f} s of processor")
     require(many < 1.8 * one + 0.2, f"4 workers on 2 interfaces: {many:.1f} s of processor, 1 on 1: {one:.1f} s")
     config = t.path("f.yaml", f"capture:\n  bpf_filter: '{hosts(1500)}'\n")

@@ -493,6 +493,31 @@ TEST_CASE("answered conversations that rest leave before those that speak, where
   }
 }
 
+TEST_CASE("active conversations that stand side by side do not leave for newcomers, however many these are") {
+  FlowSettings settings;
+  settings.max_flows = 600;
+  settings.unanswered_room = 100;
+  Bench bench;
+  bench.meter = std::make_unique<Meter>(settings, TcpSettings{}, DecodeSettings{}, 1, bench.sink);
+  const auto speak = [&bench](Duration now) {
+    for (std::uint32_t host = 10; host < 210; ++host) {
+      bench.see(now, {.from = host, .to = 2});
+      bench.see(now, back({.from = host, .to = 2}));
+    }
+  };
+  // Each turn of the clock finds two hundred active ones, three times as many as one eviction looks at.
+  for (std::uint32_t i = 0; i < 10'000; ++i) {
+    const Says says{.from = 0x10000 + i, .to = 2};
+    const Duration now = 1ms * i;
+    if (i % 50 == 0) speak(now);
+    bench.see(now, says);
+    bench.see(now, back(says));
+  }
+  CHECK(bench.meter->counters().evictions.get() > 9'000);
+  for (const FlowRecord& r : bench.sink.records)
+    CHECK(r.source_address.octets[1] + r.destination_address.octets[1] != 0);
+}
+
 TEST_CASE("whoever knows the key shortens his own conversations and costs others nothing") {
   HashKey known{};
   std::mt19937_64 words{11};
