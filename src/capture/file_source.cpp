@@ -2,7 +2,6 @@
 #include "whiteowl/capture/file_source.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include <variant>
 
 #include "whiteowl/base/error.hpp"
+#include "whiteowl/base/fd.hpp"
 #include "whiteowl/capture/link_type.hpp"
 #include "whiteowl/capture/octet_input.hpp"
 #include "whiteowl/capture/pcap_format.hpp"
@@ -62,11 +62,6 @@ UniqueFd open_input(const FileSettings& settings) {
   UniqueFd fd = open_input(settings.path);
   if (settings.when_open) settings.when_open();
   return fd;
-}
-
-bool is_readable(int fd) noexcept {
-  pollfd asked{fd, POLLIN, 0};
-  return ::poll(&asked, 1, 0) > 0;
 }
 
 void refuse_if_cancelled(const FileSettings& settings) {
